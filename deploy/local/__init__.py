@@ -1,0 +1,1 @@
+"""The local runtime: broker, Connect, Postgres, edge, provider and services as ordinary processes."""
