@@ -1,0 +1,114 @@
+"""Connections to Postgres: small pools, and transactions in pipeline mode.
+
+In pipeline mode a statement is sent when it is executed and answered when something is fetched from its cursor, so
+statements that do not need each other's answers share one round trip, and the last ones share the commit's.
+`rowcount` is -1 before a fetch: use RETURNING and fetch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, Connection
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
+
+from chassis.errors import Transient
+
+Transaction = Connection[tuple[Any, ...]]
+AsyncTransaction = AsyncConnection[tuple[Any, ...]]
+
+POOL_WAIT_SECONDS = 5.0  # then the database is in trouble, or the pool too small for its callers
+
+# The database is away, or this transaction met another: the same transaction is right again later.
+TROUBLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.InsufficientResources,
+    PoolTimeout,
+)
+
+
+class Database:
+    """A pool of synchronous connections, made on first use. Thread-safe."""
+
+    def __init__(self, url: str, name: str, size: int = 4) -> None:
+        self._pool: ConnectionPool[Transaction] = ConnectionPool(
+            url,
+            kwargs={"application_name": name, "connect_timeout": 5},
+            min_size=1,
+            max_size=size,
+            timeout=POOL_WAIT_SECONDS,
+            open=False,
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One transaction in pipeline mode: committed at the end of the block, rolled back when it raises.
+
+        Database trouble (connection, lock, time-out, deadlock) is raised as Transient; other errors as they are.
+        """
+        try:
+            self._pool.open()
+            with self._pool.connection() as connection, connection.pipeline():
+                yield connection
+                connection.commit()  # here, not after the block: the commit shares the last statements' round trip
+        except TROUBLE as error:
+            raise Transient(f"database: {type(error).__name__}: {error}") from error
+
+    def close(self) -> None:
+        """Close every connection; idempotent."""
+        self._pool.close()
+
+
+class AsyncDatabase:
+    """A pool of asynchronous connections for a process that lives on an event loop."""
+
+    def __init__(self, url: str, name: str, size: int = 4) -> None:
+        self._pool: AsyncConnectionPool[AsyncTransaction] = AsyncConnectionPool(
+            url,
+            kwargs={"application_name": name, "connect_timeout": 5},
+            min_size=1,
+            max_size=size,
+            timeout=POOL_WAIT_SECONDS,
+            open=False,
+        )
+
+    async def open(self) -> None:
+        """Start the pool; does not wait for the database."""
+        await self._pool.open()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncTransaction]:
+        """As `Database.transaction`."""
+        try:
+            async with self._pool.connection() as connection, connection.pipeline():
+                yield connection
+                await connection.commit()
+        except TROUBLE as error:
+            raise Transient(f"database: {type(error).__name__}: {error}") from error
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncTransaction]:
+        """A connection for single reads, in autocommit: no transaction stays open."""
+        try:
+            async with self._pool.connection() as connection:
+                await connection.set_autocommit(True)
+                try:
+                    yield connection
+                finally:
+                    if not connection.closed:
+                        await connection.set_autocommit(False)
+        except TROUBLE as error:
+            raise Transient(f"database: {type(error).__name__}: {error}") from error
+
+    async def close(self) -> None:
+        """Close every connection; idempotent."""
+        await self._pool.close()

@@ -1,0 +1,199 @@
+"""The only module that speaks to Kafka: a consumer in a group, a reader of whole topics, topic creation.
+
+One thread owns a consumer. Waiting is always `poll` for the first record, then `consume(n, 0)` for what is queued
+behind it: `consume(n, t)` alone returns only when n records are there or t has passed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from confluent_kafka import (
+    OFFSET_INVALID,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from chassis.envelope import Record
+from chassis.errors import Fatal, Transient
+from chassis.settings import ServiceSettings
+
+Properties = Mapping[str, str | int | float | bool]
+
+# librdkafka prints a line for each failed reconnect; twenty a second while a broker restarts is noise.
+QUIET: dict[str, Any] = {"reconnect.backoff.max.ms": 2000, "log_level": 3, "logger": logging.getLogger("librdkafka")}
+
+
+class Place(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+
+OnAssign = Callable[[Sequence[Place]], Mapping[Place, int]]
+OnRevoke = Callable[[Sequence[Place]], None]
+
+
+class Log(Protocol):
+    """What the consumer loop needs of a broker's client; every call from one thread.
+
+    Implemented by KafkaLog on a real broker and by chassis.testing.FakeLog in memory.
+    """
+
+    def subscribe(self, topics: Sequence[str], on_assign: OnAssign, on_revoke: OnRevoke) -> None:
+        """Join the group. Inside `fetch`, `on_assign` is given new places and returns the offset to read each from."""
+
+    def fetch(self, limit: int, wait: float) -> list[Record]:
+        """Up to `limit` records, in order per place; waits up to `wait` seconds for the first. Raises Transient."""
+
+    def seek(self, positions: Mapping[Place, int]) -> None:
+        """Read these places on from these offsets."""
+
+    def pause(self, places: Sequence[Place]) -> None:
+        """Fetch nothing from these places until `resume`; `fetch` must still be called."""
+
+    def resume(self, places: Sequence[Place]) -> None:
+        """Undo `pause`."""
+
+    def commit(self, positions: Mapping[Place, int]) -> None:
+        """Tell the group how far this member has come, without waiting: for lag and scaling only."""
+
+    def beginning(self, place: Place) -> int:
+        """The offset of the oldest record kept. Raises Transient."""
+
+    def lag(self, positions: Mapping[Place, int]) -> dict[Place, int]:
+        """Records behind each position, as last heard from the broker; places not heard of are left out."""
+
+    def close(self) -> None:
+        """Leave the group."""
+
+
+def to_record(message: Message) -> Record:
+    """Our own frozen type from the client's; an error in its place is raised."""
+    if (error := message.error()) is not None:
+        raise trouble(error)
+    return Record(
+        message.topic() or "",
+        message.partition() or 0,
+        message.offset() or 0,
+        message.key(),
+        message.value(),
+        message.headers() or [],  # type: ignore[arg-type]
+    )
+
+
+def trouble(error: KafkaError) -> Exception:
+    """A position outside the log is never guessed at; everything else passes."""
+    if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+        return Fatal(f"the position is outside the log ({error.str()}): set it in table position, or restore the topic")
+    if error.fatal():
+        return Fatal(f"kafka: {error.str()}")
+    return Transient(f"kafka: {error.name()}: {error.str()}")
+
+
+class KafkaLog:
+    """`Log` on a real broker: a member of group `group`, by the KIP-848 protocol."""
+
+    def __init__(self, settings: ServiceSettings, group: str) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": settings.kafka_bootstrap,
+                "group.id": group,
+                "group.protocol": "consumer",
+                "client.id": group,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "allow.auto.create.topics": False,
+                **QUIET,
+                **settings.kafka_properties,
+            }
+        )
+
+    def subscribe(self, topics: Sequence[str], on_assign: OnAssign, on_revoke: OnRevoke) -> None:
+        def assigned(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            starts = on_assign([Place(p.topic, p.partition) for p in partitions])
+            consumer.incremental_assign([TopicPartition(p.topic, p.partition, at) for p, at in starts.items()])
+
+        def revoked(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            on_revoke([Place(p.topic, p.partition) for p in partitions])
+            consumer.incremental_unassign(partitions)
+
+        self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=revoked, on_lost=revoked)
+
+    def fetch(self, limit: int, wait: float) -> list[Record]:
+        try:
+            first = self._consumer.poll(wait)
+            if first is None:
+                return []
+            return [to_record(message) for message in [first, *self._consumer.consume(limit - 1, 0)]]
+        except KafkaException as error:
+            raise trouble(error.args[0]) from error
+
+    def seek(self, positions: Mapping[Place, int]) -> None:
+        for place, offset in positions.items():
+            self._consumer.seek(TopicPartition(*place, offset))
+
+    def pause(self, places: Sequence[Place]) -> None:
+        self._consumer.pause([TopicPartition(*place) for place in places])
+
+    def resume(self, places: Sequence[Place]) -> None:
+        self._consumer.resume([TopicPartition(*place) for place in places])
+
+    def commit(self, positions: Mapping[Place, int]) -> None:
+        self._consumer.commit(offsets=[TopicPartition(*p, at) for p, at in positions.items()], asynchronous=True)
+
+    def beginning(self, place: Place) -> int:
+        try:
+            low, _ = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=5)
+        except KafkaException as error:
+            raise trouble(error.args[0]) from error
+        return int(low)
+
+    def lag(self, positions: Mapping[Place, int]) -> dict[Place, int]:
+        behind = {}
+        for place, at in positions.items():
+            marks = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+            if marks is not None and marks[1] not in (OFFSET_INVALID, -1):
+                behind[place] = max(0, int(marks[1]) - at)
+        return behind
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def create_topics(bootstrap: str, wanted: Mapping[str, Mapping[str, Any]], replication: int = 1) -> list[str]:
+    """Create the topics that are missing; -> their names. `wanted`: name → {"partitions": n, "config": {…}}.
+
+    A topic with another number of partitions is refused (Fatal): adding partitions would move keys and break their
+    order. Raises Transient when no broker answers within 10 s.
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap, **QUIET})
+    try:
+        present = admin.list_topics(timeout=10).topics
+        for name, topic in wanted.items():
+            if name in present and len(present[name].partitions) != topic["partitions"]:
+                raise Fatal(
+                    f"topic {name} has {len(present[name].partitions)} partitions, not {topic['partitions']}:"
+                    " partitions are fixed from the start (order per key)"
+                )
+        missing = [name for name in wanted if name not in present]
+        made = [
+            NewTopic(name, wanted[name]["partitions"], replication, config=dict(wanted[name].get("config", {})))
+            for name in missing
+        ]
+        for future in (admin.create_topics(made) if made else {}).values():
+            future.result()
+    except KafkaException as error:
+        raise trouble(error.args[0]) from error
+    return missing
+
+
+__all__ = ["KafkaLog", "Log", "Place", "create_topics", "to_record", "trouble"]
