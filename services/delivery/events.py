@@ -1,0 +1,60 @@
+"""The events delivery reads from the log and writes to it: the fields it needs, nothing more."""
+
+from dataclasses import dataclass
+
+ORDERS = "orders.events"
+COURIERS = "couriers.events"
+
+
+@dataclass(frozen=True)
+class PaymentCompleted:
+    """The order is paid: it may have a courier."""
+
+
+@dataclass(frozen=True)
+class OrderPickedUp:
+    """The food left the restaurant in the hands of `courier_id`."""
+
+    courier_id: str
+
+
+@dataclass(frozen=True)
+class OrderDelivered:
+    """The end of an order, and the courier's way back."""
+
+
+@dataclass(frozen=True)
+class OrderCancelled:
+    """The other end of an order, at any moment, perhaps before anything else of it was read here."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class ShiftStarted:
+    """The courier (the event's key) takes orders from now on."""
+
+
+@dataclass(frozen=True)
+class ShiftEnded:
+    """The courier (the event's key) takes no further order, and brings the present one to its end."""
+
+
+@dataclass(frozen=True)
+class DeliveryAssigned:
+    """`courier_id` carries the order; `n` counts the couriers an order has had, from 1."""
+
+    n: int
+    courier_id: str
+
+
+READS = {
+    "payment_completed": PaymentCompleted,
+    "order_picked_up": OrderPickedUp,
+    "order_delivered": OrderDelivered,
+    "order_cancelled": OrderCancelled,
+    "shift_started": ShiftStarted,
+    "shift_ended": ShiftEnded,
+}
+
+WRITES = {"delivery_assigned": DeliveryAssigned}

@@ -1,0 +1,90 @@
+"""The events restaurant reads from the log and writes to it: the fields it needs, nothing more."""
+
+from dataclasses import dataclass
+
+ORDERS = "orders.events"
+RESTAURANTS = "restaurants.events"
+
+
+@dataclass(frozen=True)
+class Line:
+    """So many of one dish."""
+
+    item_id: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class OrderCreated:
+    """What was ordered, and where: remembered until the order has a courier."""
+
+    restaurant_id: str
+    items: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class DeliveryAssigned:
+    """A courier is found: the first of these lets the kitchen begin."""
+
+
+@dataclass(frozen=True)
+class OrderDelivered:
+    """The end of an order."""
+
+
+@dataclass(frozen=True)
+class OrderCancelled:
+    """The other end of an order, at any moment, perhaps before anything else of it was read here."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class OrderReady:
+    """The dish is ready. Read when the kitchen says so (api), written when an automatic kitchen's time has passed."""
+
+
+@dataclass(frozen=True)
+class OrderAccepted:
+    """All that was ordered is reserved, and the kitchen cooks."""
+
+
+@dataclass(frozen=True)
+class ItemsOutOfStock:
+    """The kitchen cannot make it: these dishes are short. Nothing was reserved."""
+
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MenuItem:
+    """A dish and its price in minor units of the menu's currency."""
+
+    item_id: str
+    name: str
+    price: int
+
+
+@dataclass(frozen=True)
+class MenuPublished:
+    """The restaurant's whole menu, as it is from now on."""
+
+    name: str
+    currency: str
+    items: tuple[MenuItem, ...]
+
+
+READS = {
+    "order_created": OrderCreated,
+    "delivery_assigned": DeliveryAssigned,
+    "order_ready": OrderReady,
+    "order_delivered": OrderDelivered,
+    "order_cancelled": OrderCancelled,
+}
+
+WRITES = {
+    "order_accepted": OrderAccepted,
+    "items_out_of_stock": ItemsOutOfStock,
+    "order_ready": OrderReady,
+    "menu_published": MenuPublished,
+}
