@@ -1,0 +1,26 @@
+"""A GraphQL client for demae that loses no version of an order: see README.md for the public API."""
+
+from demae_client.client import Client
+from demae_client.documents import ORDER_FIELDS, MenuItem, Money, Order, OrderItem, Restaurant, TimelineEntry
+from demae_client.errors import DemaeError, Gap, Lost, Refused, RequestError, Unreachable, UserError, UserErrors
+from demae_client.socket import Socket
+
+__all__ = [
+    "ORDER_FIELDS",
+    "Client",
+    "DemaeError",
+    "Gap",
+    "Lost",
+    "MenuItem",
+    "Money",
+    "Order",
+    "OrderItem",
+    "Refused",
+    "RequestError",
+    "Restaurant",
+    "Socket",
+    "TimelineEntry",
+    "Unreachable",
+    "UserError",
+    "UserErrors",
+]
