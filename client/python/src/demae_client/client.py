@@ -21,8 +21,8 @@ class Client:
     """One principal's view of demae. Use as an async context manager, or call `close`.
 
     `url` is the GraphQL address, such as `http://127.0.0.1:8000/graphql`; the WebSocket's is the same with another
-    scheme, unless `socket_url` says otherwise. Connects when first used; `transport` replaces httpx's own in tests. Every method may raise RequestError or
-    Unreachable; those that change an order may raise UserErrors.
+    scheme, unless `socket_url` says otherwise. Connects when first used; tests give a `transport` of their own. Every
+    method may raise RequestError or Unreachable; those that change an order may raise UserErrors.
     """
 
     def __init__(
