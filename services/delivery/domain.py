@@ -7,40 +7,48 @@ step means for the couriers themselves is derived from the job before and after 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from delivery.events import (
     DeliveryAssigned,
+    OfCourier,
+    OfOrder,
     OrderCancelled,
     OrderDelivered,
     OrderPickedUp,
+    Outgoing,
     PaymentCompleted,
-    ShiftEnded,
     ShiftStarted,
 )
 
-NONE, SEARCHING, ASSIGNED, PICKED_UP, CLOSED = "NONE", "SEARCHING", "ASSIGNED", "PICKED_UP", "CLOSED"
+
+class State(StrEnum):
+    """Where an order's job stands. CLOSED is for ever, also for an order of which nothing else was ever read."""
+
+    NONE = "NONE"
+    SEARCHING = "SEARCHING"
+    ASSIGNED = "ASSIGNED"
+    PICKED_UP = "PICKED_UP"
+    CLOSED = "CLOSED"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RetryDue:
     """The database's clock says: look for a courier again. Never read from the log."""
 
 
-Input = PaymentCompleted | OrderPickedUp | OrderDelivered | OrderCancelled | RetryDue
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
-    """One order, as delivery sees it. NONE: nothing read yet. CLOSED: for ever, also for an order never seen before."""
+    """One order, as delivery sees it."""
 
-    state: str = NONE
+    state: State = State.NONE
     courier_id: str | None = None  # set while ASSIGNED or PICKED_UP: that courier is busy
     n: int = 0  # couriers this order has had
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Courier:
-    """Free means: on shift and without an order."""
+    """Busy while there is an order; free on shift and without one."""
 
     courier_id: str
     on_shift: bool = False
@@ -52,33 +60,34 @@ class Courier:
         return self.on_shift and self.order_id is None
 
 
-def wants_courier(job: Job, event: Input) -> bool:
+def wants_courier(job: Job, event: OfOrder | RetryDue) -> bool:
     """Whether this step would take a courier if one is offered."""
-    return (job.state == NONE and isinstance(event, PaymentCompleted)) or (
-        job.state == SEARCHING and isinstance(event, RetryDue)
+    return (job.state is State.NONE and isinstance(event, PaymentCompleted)) or (
+        job.state is State.SEARCHING and isinstance(event, RetryDue)
     )
 
 
-def step(job: Job, event: Input, offered: str | None = None) -> tuple[Job, list[DeliveryAssigned]]:
+def step(job: Job, event: OfOrder | RetryDue, offered: str | None = None) -> tuple[Job, list[Outgoing]]:
     """Fold one event. Facts that come late or twice change nothing; a closed job never works again."""
-    if isinstance(event, OrderCancelled | OrderDelivered):
-        return replace(job, state=CLOSED, courier_id=None), []
-    if wants_courier(job, event):
-        return _assign(job, offered)
-    if job.state == ASSIGNED and isinstance(event, OrderPickedUp):
-        return replace(job, state=PICKED_UP), []
+    match event:
+        case OrderCancelled() | OrderDelivered():
+            return replace(job, state=State.CLOSED, courier_id=None), []
+        case PaymentCompleted() | RetryDue() if wants_courier(job, event):
+            return _assign(job, offered)
+        case OrderPickedUp() if job.state is State.ASSIGNED:
+            return replace(job, state=State.PICKED_UP), []
     return job, []
 
 
-def _assign(job: Job, offered: str | None) -> tuple[Job, list[DeliveryAssigned]]:
+def _assign(job: Job, offered: str | None) -> tuple[Job, list[Outgoing]]:
     if offered is None:
-        return replace(job, state=SEARCHING), []
-    job = Job(ASSIGNED, offered, job.n + 1)
-    return job, [DeliveryAssigned(n=job.n, courier_id=offered)]
+        return replace(job, state=State.SEARCHING), []
+    assigned = Job(State.ASSIGNED, offered, job.n + 1)
+    return assigned, [DeliveryAssigned(n=assigned.n, courier_id=offered)]
 
 
 def hand_over(order_id: str, before: Job, after: Job, couriers: Mapping[str, Courier]) -> list[Courier]:
-    """The couriers that change when an order's job goes from `before` to `after`: who is let go, who is taken."""
+    """The couriers that change when an order's job goes from `before` to `after`: who is let go, then who is taken."""
     if before.courier_id == after.courier_id:
         return []
     changed = []
@@ -89,6 +98,6 @@ def hand_over(order_id: str, before: Job, after: Job, couriers: Mapping[str, Cou
     return changed
 
 
-def shift(courier: Courier, event: ShiftStarted | ShiftEnded) -> Courier:
+def shift(courier: Courier, event: OfCourier) -> Courier:
     """Fold a shift. Who ends the shift with an order in hand keeps that order, and gets no further one."""
     return replace(courier, on_shift=isinstance(event, ShiftStarted))

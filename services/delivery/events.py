@@ -1,4 +1,4 @@
-"""The events delivery reads from the log and writes to it: the fields it needs, nothing more."""
+"""What delivery reads from `orders.events` and `couriers.events`, and what it writes. Meanings: contracts/README.md."""
 
 from dataclasses import dataclass
 
@@ -6,41 +6,41 @@ ORDERS = "orders.events"
 COURIERS = "couriers.events"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PaymentCompleted:
     """The order is paid: it may have a courier."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OrderPickedUp:
     """The food left the restaurant in the hands of `courier_id`."""
 
     courier_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OrderDelivered:
     """The end of an order, and the courier's way back."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OrderCancelled:
     """The other end of an order, at any moment, perhaps before anything else of it was read here."""
 
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ShiftStarted:
     """The courier (the event's key) takes orders from now on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ShiftEnded:
     """The courier (the event's key) takes no further order, and brings the present one to its end."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DeliveryAssigned:
     """`courier_id` carries the order; `n` counts the couriers an order has had, from 1."""
 
@@ -48,7 +48,11 @@ class DeliveryAssigned:
     courier_id: str
 
 
-READS = {
+OfOrder = PaymentCompleted | OrderPickedUp | OrderDelivered | OrderCancelled
+OfCourier = ShiftStarted | ShiftEnded
+Outgoing = DeliveryAssigned
+
+READS: dict[str, type[OfOrder] | type[OfCourier]] = {
     "payment_completed": PaymentCompleted,
     "order_picked_up": OrderPickedUp,
     "order_delivered": OrderDelivered,
@@ -56,5 +60,5 @@ READS = {
     "shift_started": ShiftStarted,
     "shift_ended": ShiftEnded,
 }
-
-WRITES = {"delivery_assigned": DeliveryAssigned}
+WRITES: dict[str, type[Outgoing]] = {"delivery_assigned": DeliveryAssigned}
+TYPE_OF: dict[type[Outgoing], str] = {shape: name for name, shape in WRITES.items()}

@@ -8,9 +8,11 @@ the step means for the stock is derived from the ticket before and after it: see
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from restaurant.events import (
     DeliveryAssigned,
+    Incoming,
     ItemsOutOfStock,
     Line,
     OrderAccepted,
@@ -18,81 +20,90 @@ from restaurant.events import (
     OrderCreated,
     OrderDelivered,
     OrderReady,
+    Outgoing,
 )
 
-NONE, ORDERED, COOKING, READY, CLOSED = "NONE", "ORDERED", "COOKING", "READY", "CLOSED"
+
+class State(StrEnum):
+    """Where an order's ticket stands. CLOSED is for ever, also for an order of which nothing else was ever read."""
+
+    NONE = "NONE"
+    ORDERED = "ORDERED"
+    COOKING = "COOKING"
+    READY = "READY"
+    CLOSED = "CLOSED"
 
 
 class UnknownOrderError(Exception):
     """A courier for an order that was never created: the log never says that, so the event is at fault."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PreparationOver:
     """The database's clock says: the automatic kitchen's time has passed. Never read from the log."""
 
 
-Input = OrderCreated | DeliveryAssigned | OrderReady | OrderDelivered | OrderCancelled | PreparationOver
-Fact = OrderAccepted | ItemsOutOfStock | OrderReady
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ticket:
-    """One order in the kitchen. NONE: nothing read yet. CLOSED: for ever, also for an order never seen before."""
+    """One order in the kitchen."""
 
-    state: str = NONE
-    restaurant_id: str | None = None
+    state: State = State.NONE
+    restaurant_id: str = ""
     lines: tuple[Line, ...] = ()
     held: bool = False  # stock was taken for this order and not given back (also when it has been eaten)
     ready_in: int | None = None  # seconds from the commit that begins cooking; None: the kitchen will say so
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Kitchen:
-    """What a reservation must know of a restaurant. Automatic kitchens have `preparation_seconds`, manual ones None."""
+    """What a reservation must know. Automatic kitchens have `preparation_seconds`, manual ones None."""
 
     stock: Mapping[str, int] = field(default_factory=dict)  # item_id → how many are left
     preparation_seconds: int | None = None
 
 
-def needs_kitchen(ticket: Ticket, event: Input) -> bool:
+def needs_kitchen(ticket: Ticket, event: Incoming | PreparationOver) -> bool:
     """Whether this step reads or changes stock."""
-    return (ticket.state == ORDERED and isinstance(event, DeliveryAssigned)) or (
-        ticket.state == COOKING and isinstance(event, OrderCancelled)
+    return (ticket.state is State.ORDERED and isinstance(event, DeliveryAssigned)) or (
+        ticket.state is State.COOKING and isinstance(event, OrderCancelled)
     )
 
 
-def step(ticket: Ticket, event: Input, kitchen: Kitchen) -> tuple[Ticket, list[Fact]]:
+def step(ticket: Ticket, event: Incoming | PreparationOver, kitchen: Kitchen) -> tuple[Ticket, list[Outgoing]]:
     """Fold one event. Facts that come late or twice change nothing; a closed ticket never works again.
 
     Raises UnknownOrderError when an order gets a courier before it was created.
     """
-    if isinstance(event, OrderCancelled | OrderDelivered):
-        given_back = ticket.state == COOKING and isinstance(event, OrderCancelled)
-        return replace(ticket, state=CLOSED, held=ticket.held and not given_back, ready_in=None), []
-    if ticket.state == NONE and isinstance(event, OrderCreated):
-        return Ticket(ORDERED, event.restaurant_id, event.items), []
-    if isinstance(event, DeliveryAssigned):
-        return _reserve(ticket, kitchen)
-    if ticket.state == COOKING and isinstance(event, OrderReady):
-        return replace(ticket, state=READY, ready_in=None), []
-    if ticket.state == COOKING and isinstance(event, PreparationOver):
-        return replace(ticket, state=READY, ready_in=None), [OrderReady()]
+    match event:
+        case OrderCancelled() | OrderDelivered():
+            return _close(ticket, cancelled=isinstance(event, OrderCancelled)), []
+        case OrderCreated() if ticket.state is State.NONE:
+            return Ticket(State.ORDERED, event.restaurant_id, event.items), []
+        case DeliveryAssigned() if ticket.state is State.NONE:
+            raise UnknownOrderError("delivery_assigned for an order that was never created")
+        case DeliveryAssigned() if ticket.state is State.ORDERED:
+            return _reserve(ticket, kitchen)
+        case OrderReady() if ticket.state is State.COOKING:
+            return replace(ticket, state=State.READY, ready_in=None), []
+        case PreparationOver() if ticket.state is State.COOKING:
+            return replace(ticket, state=State.READY, ready_in=None), [OrderReady()]
     return ticket, []
 
 
-def _reserve(ticket: Ticket, kitchen: Kitchen) -> tuple[Ticket, list[Fact]]:
-    """All lines or none. A second courier (after the first gave up) finds the ticket past ORDERED."""
-    if ticket.state == NONE:
-        raise UnknownOrderError("delivery_assigned for an order that was never created")
-    if ticket.state != ORDERED:
-        return ticket, []
+def _close(ticket: Ticket, *, cancelled: bool) -> Ticket:
+    """Until the dish is ready, a cancellation gives the stock back."""
+    given_back = cancelled and ticket.state is State.COOKING
+    return replace(ticket, state=State.CLOSED, held=ticket.held and not given_back, ready_in=None)
+
+
+def _reserve(ticket: Ticket, kitchen: Kitchen) -> tuple[Ticket, list[Outgoing]]:
+    """All lines or none."""
     missing = tuple(sorted(item for item, n in needed(ticket).items() if kitchen.stock.get(item, 0) < n))
     if missing:
-        return replace(ticket, state=CLOSED), [ItemsOutOfStock(items=missing)]
+        return replace(ticket, state=State.CLOSED), [ItemsOutOfStock(items=missing)]
     if kitchen.preparation_seconds == 0:
-        return replace(ticket, state=READY, held=True), [OrderAccepted(), OrderReady()]
-    return replace(ticket, state=COOKING, held=True, ready_in=kitchen.preparation_seconds), [OrderAccepted()]
+        return replace(ticket, state=State.READY, held=True), [OrderAccepted(), OrderReady()]
+    return replace(ticket, state=State.COOKING, held=True, ready_in=kitchen.preparation_seconds), [OrderAccepted()]
 
 
 def needed(ticket: Ticket) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The events restaurant reads from the log and writes to it: the fields it needs, nothing more."""
+"""What restaurant reads from `orders.events`, and what it writes. Meanings: contracts/README.md."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ ORDERS = "orders.events"
 RESTAURANTS = "restaurants.events"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """So many of one dish."""
 
@@ -14,7 +14,7 @@ class Line:
     quantity: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OrderCreated:
     """What was ordered, and where: remembered until the order has a courier."""
 
@@ -22,41 +22,41 @@ class OrderCreated:
     items: tuple[Line, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DeliveryAssigned:
     """A courier is found: the first of these lets the kitchen begin."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OrderDelivered:
     """The end of an order."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OrderCancelled:
     """The other end of an order, at any moment, perhaps before anything else of it was read here."""
 
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OrderReady:
     """The dish is ready. Read when the kitchen says so (api), written when an automatic kitchen's time has passed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OrderAccepted:
     """All that was ordered is reserved, and the kitchen cooks."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ItemsOutOfStock:
     """The kitchen cannot make it: these dishes are short. Nothing was reserved."""
 
     items: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MenuItem:
     """A dish and its price in minor units of the menu's currency."""
 
@@ -65,7 +65,7 @@ class MenuItem:
     price: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MenuPublished:
     """The restaurant's whole menu, as it is from now on."""
 
@@ -74,17 +74,20 @@ class MenuPublished:
     items: tuple[MenuItem, ...]
 
 
-READS = {
+Incoming = OrderCreated | DeliveryAssigned | OrderReady | OrderDelivered | OrderCancelled
+Outgoing = OrderAccepted | ItemsOutOfStock | OrderReady
+
+READS: dict[str, type[Incoming]] = {
     "order_created": OrderCreated,
     "delivery_assigned": DeliveryAssigned,
     "order_ready": OrderReady,
     "order_delivered": OrderDelivered,
     "order_cancelled": OrderCancelled,
 }
-
-WRITES = {
+WRITES: dict[str, type[Outgoing] | type[MenuPublished]] = {
     "order_accepted": OrderAccepted,
     "items_out_of_stock": ItemsOutOfStock,
     "order_ready": OrderReady,
     "menu_published": MenuPublished,
 }
+TYPE_OF: dict[type, str] = {shape: name for name, shape in WRITES.items()}

@@ -7,15 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.domain import (
-    ASSIGNED,
-    CLOSED,
-    NONE,
-    PICKED_UP,
-    SEARCHING,
     Courier,
-    Input,
     Job,
     RetryDue,
+    State,
     hand_over,
     shift,
     step,
@@ -23,6 +18,7 @@ from delivery.domain import (
 )
 from delivery.events import (
     DeliveryAssigned,
+    OfOrder,
     OrderCancelled,
     OrderDelivered,
     OrderPickedUp,
@@ -30,6 +26,8 @@ from delivery.events import (
     ShiftEnded,
     ShiftStarted,
 )
+
+Input = OfOrder | RetryDue
 
 ORDERS = ("o1", "o2", "o3")
 COURIERS = ("c1", "c2")
@@ -79,7 +77,9 @@ def test_couriers_and_jobs_agree(history: list[tuple[str, object]]) -> None:
     desk = Desk().play(history)
     by_job = {job.courier_id: order for order, job in desk.jobs.items() if job.courier_id}
     assert by_job == {c.courier_id: c.order_id for c in desk.couriers.values() if c.order_id}
-    assert all((job.courier_id is not None) == (job.state in {ASSIGNED, PICKED_UP}) for job in desk.jobs.values())
+    assert all(
+        (job.courier_id is not None) == (job.state in {State.ASSIGNED, State.PICKED_UP}) for job in desk.jobs.values()
+    )
 
 
 @given(histories, st.sampled_from(ORDERS), st.sampled_from([OrderDelivered(), OrderCancelled("no_courier")]), histories)
@@ -91,7 +91,7 @@ def test_closed_never_works_again(
     desk.order(order, end)
     emitted = Counter(key for key, _ in desk.emitted)[order]
     desk.play(after)
-    assert desk.jobs[order].state == CLOSED
+    assert desk.jobs[order].state == State.CLOSED
     assert desk.jobs[order].courier_id is None
     assert Counter(key for key, _ in desk.emitted)[order] == emitted
 
@@ -125,15 +125,15 @@ def test_repeated_event_changes_nothing(history: list[tuple[str, object]]) -> No
 def test_searching_until_a_courier() -> None:
     """Without a free courier the order waits; a retry with one assigns it."""
     waiting, nothing = step(Job(), PaymentCompleted(), None)
-    assert (waiting.state, nothing) == (SEARCHING, [])
+    assert (waiting.state, nothing) == (State.SEARCHING, [])
     assert step(waiting, RetryDue(), None) == (waiting, [])
-    assert step(waiting, RetryDue(), "c1") == (Job(ASSIGNED, "c1", 1), [DeliveryAssigned(1, "c1")])
+    assert step(waiting, RetryDue(), "c1") == (Job(State.ASSIGNED, "c1", 1), [DeliveryAssigned(1, "c1")])
 
 
 def test_paid_after_cancelled_stays_closed() -> None:
     """`order_cancelled` of an order never seen is remembered, so the payment that was on its way finds it."""
     closed, _ = step(Job(), OrderCancelled("customer"), None)
-    assert closed.state == CLOSED
+    assert closed.state == State.CLOSED
     assert step(closed, PaymentCompleted(), "c1") == (closed, [])
 
 
@@ -141,13 +141,13 @@ def test_shift_end_keeps_order() -> None:
     """Who goes off shift brings the order in hand to its end, and is not free afterwards."""
     busy = shift(Courier("c1", on_shift=True, order_id="o1"), ShiftEnded())
     assert busy.order_id == "o1"
-    after = hand_over("o1", Job(ASSIGNED, "c1", 1), Job(CLOSED, None, 1), {"c1": busy})
+    after = hand_over("o1", Job(State.ASSIGNED, "c1", 1), Job(State.CLOSED, None, 1), {"c1": busy})
     assert [c.free for c in after] == [False]
 
 
 def test_no_courier_wanted_twice() -> None:
     """Couriers are locked only for a step that could take one."""
-    assert wants_courier(Job(NONE), PaymentCompleted())
-    assert not wants_courier(Job(SEARCHING), PaymentCompleted())
-    assert not wants_courier(Job(CLOSED), PaymentCompleted())
-    assert not wants_courier(Job(ASSIGNED, "c1", 1), RetryDue())
+    assert wants_courier(Job(State.NONE), PaymentCompleted())
+    assert not wants_courier(Job(State.SEARCHING), PaymentCompleted())
+    assert not wants_courier(Job(State.CLOSED), PaymentCompleted())
+    assert not wants_courier(Job(State.ASSIGNED, "c1", 1), RetryDue())

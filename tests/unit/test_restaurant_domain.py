@@ -8,15 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restaurant.domain import (
-    CLOSED,
-    COOKING,
-    NONE,
-    ORDERED,
-    READY,
-    Fact,
-    Input,
     Kitchen,
     PreparationOver,
+    State,
     Ticket,
     UnknownOrderError,
     needs_kitchen,
@@ -25,6 +19,7 @@ from restaurant.domain import (
 )
 from restaurant.events import (
     DeliveryAssigned,
+    Incoming,
     ItemsOutOfStock,
     Line,
     OrderAccepted,
@@ -32,7 +27,11 @@ from restaurant.events import (
     OrderCreated,
     OrderDelivered,
     OrderReady,
+    Outgoing,
 )
+
+Input = Incoming | PreparationOver
+Fact = Outgoing
 
 ORDERS = ("o1", "o2", "o3")
 STOCK = {"soup": 3, "rice": 2, "tea": 0}
@@ -72,7 +71,7 @@ class House:
     def play(self, history: list[tuple[str, Input]]) -> "House":
         for order_id, event in history:
             state = self.tickets.get(order_id, Ticket()).state
-            if not (state == NONE and isinstance(event, DeliveryAssigned)):  # the log never says that
+            if not (state == State.NONE and isinstance(event, DeliveryAssigned)):  # the log never says that
                 self.fold(order_id, event)
         return self
 
@@ -102,7 +101,7 @@ def test_cancel_gives_back_until_ready(history: History) -> None:
         before = house.tickets.get(order_id, Ticket())
         house.play([(order_id, event)])
         if isinstance(event, OrderCancelled):
-            assert house.tickets[order_id].held == (before.held and before.state in {READY, CLOSED})
+            assert house.tickets[order_id].held == (before.held and before.state in {State.READY, State.CLOSED})
 
 
 @given(histories, st.sampled_from(ORDERS), st.sampled_from([OrderDelivered(), OrderCancelled("customer")]), histories)
@@ -112,7 +111,7 @@ def test_closed_never_works_again(before: History, order: str, end: Input, after
     house.fold(order, end)
     closed, said = house.tickets[order], house.said(order)
     house.play(after[1])
-    assert closed.state == CLOSED
+    assert closed.state == State.CLOSED
     assert (house.tickets[order], house.said(order)) == (closed, said)
 
 
@@ -144,7 +143,7 @@ def test_any_missing_dish_ends_it() -> None:
     before = ordered(Line("soup", 1), Line("tea", 1), Line("gone", 1))
     after, facts = step(before, DeliveryAssigned(), Kitchen(STOCK, 3))
     assert facts == [ItemsOutOfStock(("gone", "tea"))]
-    assert (after.state, stock_change(before, after)) == (CLOSED, {})
+    assert (after.state, stock_change(before, after)) == (State.CLOSED, {})
 
 
 def test_same_dish_on_two_lines() -> None:
@@ -156,14 +155,14 @@ def test_same_dish_on_two_lines() -> None:
 def test_zero_seconds_ready_at_once() -> None:
     """An automatic kitchen that needs no time says accepted and ready in one step, without a timer."""
     after, facts = step(ordered(Line("soup", 1)), DeliveryAssigned(), Kitchen(STOCK, 0))
-    assert (after.state, after.ready_in, facts) == (READY, None, [OrderAccepted(), OrderReady()])
+    assert (after.state, after.ready_in, facts) == (State.READY, None, [OrderAccepted(), OrderReady()])
 
 
 def test_kitchens_that_need_time() -> None:
     """Automatic kitchens cook for their seconds; manual ones until somebody says so."""
     for seconds in (3, None):
         after, facts = step(ordered(Line("soup", 1)), DeliveryAssigned(), Kitchen(STOCK, seconds))
-        assert (after.state, after.ready_in, facts) == (COOKING, seconds, [OrderAccepted()])
+        assert (after.state, after.ready_in, facts) == (State.COOKING, seconds, [OrderAccepted()])
 
 
 def test_second_courier_reserves_nothing() -> None:
@@ -182,4 +181,4 @@ def test_cancelled_before_created_stays_closed() -> None:
     """A CLOSED ticket is kept for an order never seen, and an order created late finds it."""
     closed, _ = step(Ticket(), OrderCancelled("customer"), Kitchen())
     assert step(closed, OrderCreated("r1", (Line("soup", 1),)), Kitchen()) == (closed, [])
-    assert ordered(Line("soup", 1)).state == ORDERED
+    assert ordered(Line("soup", 1)).state == State.ORDERED
