@@ -1,0 +1,65 @@
+"""What a process says about itself: `/ready` with its reasons, and the gauges that tell trouble."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+SECONDS = 2.0
+LAG_LIMIT = 1000.0  # records behind the log's end: more than a busy second's worth
+TICK_LIMIT = 10.0  # seconds: the clock ticks once a second when events flow
+
+
+@dataclass(frozen=True)
+class Health:
+    """`reasons` is empty when the process is ready; `notes` are gauges out of bounds."""
+
+    ready: bool
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    gauges: Mapping[str, float] = field(default_factory=dict)
+
+
+async def ask(client: httpx.AsyncClient, base: str) -> Health:
+    """The health of the process whose health server is at `base`; never raises for a process that does not answer."""
+    try:
+        ready = await client.get(f"{base}/ready", timeout=SECONDS)
+        metrics = await client.get(f"{base}/metrics", timeout=SECONDS)
+    except httpx.HTTPError as error:
+        return Health(False, (f"no answer from {base} ({type(error).__name__})",))
+    gauges = read(metrics.text) if metrics.status_code == httpx.codes.OK else {}
+    reasons = () if ready.status_code == httpx.codes.OK else why(ready.text)
+    return Health(ready.status_code == httpx.codes.OK, reasons, tuple(notes(gauges)), gauges)
+
+
+def why(body: str) -> tuple[str, ...]:
+    """The reasons in a 503 answer of `/ready`."""
+    try:
+        reasons = json.loads(body).get("reasons", [])
+    except (ValueError, AttributeError):
+        return (body.strip() or "not ready, and no reason given",)
+    return tuple(str(reason) for reason in reasons) or ("not ready, and no reason given",)
+
+
+def read(text: str) -> dict[str, float]:
+    """Every sample of a Prometheus page by name, summed over its labels; ages take the largest instead."""
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            known = found.get(sample.name, 0.0)
+            found[sample.name] = max(known, sample.value) if "age" in sample.name else known + sample.value
+    return found
+
+
+def notes(gauges: Mapping[str, float]) -> list[str]:
+    """Sentences for the gauges that are out of bounds."""
+    said = []
+    if (age := gauges.get("tick_age_seconds", 0.0)) > TICK_LIMIT:
+        said.append(f"the log's clock stands since {age:.0f} s: events do not flow from Postgres to the log")
+    if (lag := gauges.get("consumer_lag", 0.0)) > LAG_LIMIT:
+        said.append(f"{lag:.0f} events behind the log")
+    if parked := gauges.get("parked_heads", 0.0):
+        said.append(f"{parked:.0f} parked: these orders wait for a person (table parked in the service's schema)")
+    return said

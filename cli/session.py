@@ -1,0 +1,31 @@
+"""A principal's conversation with the system: demae_client with a fresh token, and its errors as sentences."""
+
+from cli.configuration import configuration
+from cli.tokens import Role, mint
+from demae_client import Client, DemaeError, Refused, RequestError, Unreachable, UserErrors
+
+ALL = 100  # the schema's largest page
+
+
+def speak_as(subject: str, role: Role) -> Client:
+    """A client for one principal: use as `async with`. Raises CommandError when the environment is not complete."""
+    known = configuration()
+    return Client(f"{known.url}/graphql", mint(subject, role, known.jwt_secret))
+
+
+def support() -> Client:
+    """The principal that may see every order."""
+    return speak_as("cli", Role.SUPPORT)
+
+
+def explain(error: DemaeError) -> str:
+    """What happened and what to do, for the person who typed the command."""
+    match error:
+        case UserErrors():
+            return "\n".join(f"Refused: {one.message} [{one.code}]" for one in error.errors)
+        case RequestError(code="UNAUTHENTICATED") | Refused():
+            return f"The token was not accepted ({error}). Is JWT_SECRET the running system's? `./demae` sets it."
+        case Unreachable():
+            return f"No answer: {error}\n`./demae doctor` shows which part is not well; `make up` starts the system."
+        case _:
+            return f"The system refused: {error}"

@@ -1,0 +1,43 @@
+"""What the `demae` command needs of its environment, and the tokens it makes."""
+
+import jwt
+import pytest
+
+from cli.configuration import configuration
+from cli.errors import CommandError
+from cli.tokens import AUDIENCE, Role, mint
+
+SECRET = "a development secret of enough bytes"
+
+
+def test_environment_is_read() -> None:
+    """The address loses its trailing slash."""
+    known = configuration({"DEMAE_URL": "http://127.0.0.1:8000/", "JWT_SECRET": SECRET})
+    assert (known.url, known.jwt_secret) == ("http://127.0.0.1:8000", SECRET)
+
+
+def test_every_missing_variable_is_named() -> None:
+    """One failure names them all, with the exit code of a configuration error."""
+    with pytest.raises(CommandError, match=r"(?s)DEMAE_URL.*JWT_SECRET") as failure:
+        configuration({})
+    assert failure.value.exit_code == 78
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "localhost", "ftp://x", "http://"])
+def test_unusable_address_is_refused(url: str) -> None:
+    """An address without scheme or host is named, not tried."""
+    with pytest.raises(CommandError, match="must look like"):
+        configuration({"DEMAE_URL": url, "JWT_SECRET": SECRET})
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_token_carries_its_claims(role: Role) -> None:
+    """A service that checks signature, audience and expiry accepts the token."""
+    claims = jwt.decode(mint("you", role, SECRET), SECRET, algorithms=["HS256"], audience=AUDIENCE)
+    assert (claims["sub"], claims["role"]) == ("you", role.value)
+
+
+def test_expired_token_is_refused() -> None:
+    """The hours are real."""
+    with pytest.raises(jwt.ExpiredSignatureError):
+        jwt.decode(mint("you", Role.CUSTOMER, SECRET, -1), SECRET, algorithms=["HS256"], audience=AUDIENCE)
