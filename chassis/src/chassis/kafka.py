@@ -76,9 +76,7 @@ class Log(Protocol):
 
 
 def to_record(message: Message) -> Record:
-    """Our own frozen type from the client's; an error in its place is raised."""
-    if (error := message.error()) is not None:
-        raise trouble(error)
+    """Our own frozen type from the client's."""
     return Record(
         message.topic() or "",
         message.partition() or 0,
@@ -102,6 +100,7 @@ class KafkaLog:
     """`Log` on a real broker: a member of group `group`, by the KIP-848 protocol."""
 
     def __init__(self, settings: ServiceSettings, group: str) -> None:
+        self._failed: KafkaError | None = None  # met behind records that were returned; raised by the next fetch
         self._consumer = Consumer(
             {
                 "bootstrap.servers": settings.kafka_bootstrap,
@@ -129,13 +128,19 @@ class KafkaLog:
         self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=revoked, on_lost=revoked)
 
     def fetch(self, limit: int, wait: float) -> list[Record]:
+        if self._failed is not None:
+            failed, self._failed = self._failed, None
+            raise trouble(failed)
         try:
             first = self._consumer.poll(wait)
-            if first is None:
-                return []
-            return [to_record(message) for message in [first, *self._consumer.consume(limit - 1, 0)]]
+            messages = [] if first is None else [first, *self._consumer.consume(limit - 1, 0)]
         except KafkaException as error:
             raise trouble(error.args[0]) from error
+        # An error among records must not cost them: the client counts them as delivered and would go on behind them.
+        failures = [failure for message in messages if (failure := message.error()) is not None]
+        records = [to_record(message) for message in messages if message.error() is None]
+        self._failed = failures[0] if failures else None
+        return records or (self.fetch(limit, 0) if failures else [])
 
     def seek(self, positions: Mapping[Place, int]) -> None:
         for place, offset in positions.items():

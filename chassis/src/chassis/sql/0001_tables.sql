@@ -40,7 +40,7 @@ CREATE TABLE parked (
   "offset"  bigint NOT NULL,
   key       text NOT NULL,
   event_id  uuid,
-  raw       json NOT NULL, -- the whole record: headers as text, value in base64
+  raw       json NOT NULL, -- the whole record, bytes in base64
   error     text NOT NULL,
   state     text NOT NULL CHECK (state IN ('head', 'behind', 'released', 'discarded')),
   attempts  int NOT NULL DEFAULT 1,

@@ -1,0 +1,71 @@
+"""What every synchronous process does around its parts: logging, health, signals, an orderly end."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from chassis import telemetry
+from chassis.errors import Fatal
+from chassis.health import Health, Part
+from chassis.settings import ProcessSettings
+from chassis.telemetry import log
+
+
+@runtime_checkable
+class Background(Protocol):
+    """A part with threads of its own."""
+
+    def start(self) -> None:
+        """Returns at once."""
+
+    def stop(self) -> None:
+        """Waits for what is at hand."""
+
+
+class Main(Part, Protocol):
+    """The part that runs in the main thread until it is stopped."""
+
+    def run(self) -> None:
+        """Blocks until `stop`."""
+
+    def stop(self) -> None:
+        """From a signal handler: returns at once."""
+
+
+class Process:
+    """One process of a service."""
+
+    def __init__(self, name: str, settings: ProcessSettings) -> None:
+        self._name = name
+        self._settings = settings
+        telemetry.configure(name, settings.log_level, settings.log_format)
+
+    def run(self, main: Main, *background: Part) -> None:
+        """Start the background parts, run `main` until SIGTERM or SIGINT, then stop them in reverse.
+
+        Ends the process with code 1 when `main` raises Fatal: the supervisor restarts it, the log says why.
+        """
+        started = [part for part in background if isinstance(part, Background)]
+        health = Health(self._settings.health_host, self._settings.health_port, [main, *background])
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: main.stop())
+        health.start()
+        try:
+            for part in started:
+                part.start()
+            log.info("started", event_key="process.started")
+            main.run()
+        except Fatal as error:
+            log.critical(str(error), event_key="process.fatal")
+            raise SystemExit(1) from error
+        finally:
+            self._end(started, health)
+
+    @staticmethod
+    def _end(started: Sequence[Background], health: Health) -> None:
+        for part in reversed(started):
+            part.stop()
+        health.close()
+        log.info("ended", event_key="process.ended")
