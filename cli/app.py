@@ -36,7 +36,11 @@ demae: order food, and watch the events that carry the order.
 """  # noqa: E501 - one line is one paragraph of the rendered help
 
 app = typer.Typer(
-    help=HELP, no_args_is_help=True, rich_markup_mode="markdown", add_completion=False, pretty_exceptions_enable=False
+    help=HELP,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 console = Console(highlight=False, soft_wrap=True)
 
