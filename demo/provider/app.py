@@ -1,0 +1,128 @@
+"""The HTTP face: Stripe's paths, forms in, JSON out."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from provider import errors
+from provider.bank import Action, Bank, new_id
+from provider.domain import intent_json
+from provider.errors import Refusal
+from provider.keys import Keys, fingerprint
+from provider.store import Line, Store
+
+BODY_MAX = 64 * 1024  # bytes; Stripe's calls used here need a few hundred
+FIELDS_MAX = 100
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Api:
+    """The endpoints. `latency` (seconds) stands between arrival and execution: what a bank takes to think."""
+
+    def __init__(self, store: Store, key: str, latency: float = 0.0) -> None:
+        self._authorization = f"Bearer {key}".encode()
+        self._bank = Bank(store)
+        self._keys = Keys(store)
+        self._latency = latency
+
+    async def retrieve(self, request: Request) -> Response:
+        """GET /v1/payment_intents/{intent}"""
+        request_id = new_id("req_")
+        try:
+            self._authorize(request)
+            intent = self._bank.get(request.path_params["intent"])
+        except Refusal as refusal:
+            return _answer(refusal.status, msgspec.json.encode(refusal.body), request_id)
+        return _answer(200, msgspec.json.encode(intent_json(intent)), request_id)
+
+    def changing(self, action: Action) -> Endpoint:
+        """A POST endpoint around one action of the bank."""
+
+        async def endpoint(request: Request) -> Response:
+            request_id = new_id("req_")
+            try:
+                self._authorize(request)
+                return await self._execute(action, request, request_id)
+            except Refusal as refusal:
+                return _answer(refusal.status, msgspec.json.encode(refusal.body), request_id)
+
+        return endpoint
+
+    def _authorize(self, request: Request) -> None:
+        shown = request.headers.get("authorization", "")
+        if not hmac.compare_digest(shown.encode("latin-1"), self._authorization):
+            raise errors.bad_key(shown.removeprefix("Bearer ") or None)
+
+    async def _execute(self, action: Action, request: Request, request_id: str) -> Response:
+        params = await _form(request)
+        path = request.scope["path"]
+        key = request.headers.get("idempotency-key")
+        print_of_request = fingerprint("POST", path, params)
+        saved = self._keys.saved(key, print_of_request)
+        if saved is not None:
+            headers = {"Idempotent-Replayed": "true", "Original-Request": saved.request}
+            return _answer(saved.status, bytes(saved.body), request_id, key, headers)
+        line = Line(time.time(), "", request_id, path, 0, msgspec.Raw(), key=key, fingerprint=print_of_request)
+        with self._keys.running(key):
+            if self._latency:
+                await asyncio.sleep(self._latency)
+            line = self._bank.execute(action, request.path_params.get("intent", ""), params, line)
+        return _answer(line.status, bytes(line.body), request_id, key)
+
+
+def create_app(store: Store, key: str, latency: float = 0.0) -> Starlette:
+    """The application. The store stays the caller's, to be closed after the server has stopped."""
+    api = Api(store, key, latency)
+    intents = "/v1/payment_intents"
+    return Starlette(
+        routes=[
+            Route(intents, api.changing(Bank.create), methods=["POST"]),
+            Route(intents + "/{intent}/confirm", api.changing(Bank.confirm), methods=["POST"]),
+            Route(intents + "/{intent}/cancel", api.changing(Bank.cancel), methods=["POST"]),
+            Route(intents + "/{intent}", api.retrieve, methods=["GET"]),
+            Route("/v1/refunds", api.changing(Bank.refund), methods=["POST"]),
+            Route("/live", _well, methods=["GET"]),
+            Route("/ready", _well, methods=["GET"]),
+        ],
+        exception_handlers={404: _unknown, 405: _unknown},
+    )
+
+
+async def _well(_request: Request) -> Response:
+    """The log was read before the socket was opened: who answers is ready."""
+    return _answer(200, b'{"status":"ok"}', "")
+
+
+async def _unknown(request: Request, _error: Exception) -> Response:
+    refusal = errors.unknown_url(request.method, request.scope["path"])
+    return _answer(refusal.status, msgspec.json.encode(refusal.body), new_id("req_"))
+
+
+async def _form(request: Request) -> dict[str, str]:
+    if int(request.headers.get("content-length", "0")) > BODY_MAX:
+        raise errors.invalid("body", f"Request bodies can be up to {BODY_MAX} bytes.")
+    body = await request.body()
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    except ValueError as error:
+        raise errors.invalid("body", "The body is not a form this API can read.") from error
+    return dict(pairs)
+
+
+def _answer(
+    status: int, body: bytes, request_id: str, key: str | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    headers = {} if headers is None else headers
+    if request_id:
+        headers["Request-Id"] = request_id
+    if key is not None:
+        headers["Idempotency-Key"] = key
+    return Response(body, status, headers, media_type="application/json")

@@ -1,0 +1,43 @@
+"""The circuit breaker in front of the provider: after a few troubles in a row nothing is asked for a while.
+
+purgatory, because it does not hold a lock while the call runs (pybreaker does: eight parallel calls take turns).
+"""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from purgatory import SyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+
+from payment.provider import Unanswered
+
+TROUBLES_MAX = 5  # in a row
+OPEN_SECONDS = 2.0  # then the next calls are let through, and the first of them decides
+
+T = TypeVar("T")
+
+
+class Circuit:
+    """Thread-safe. Only `Unanswered` with trouble counts: a decline or one bad request is not its fault."""
+
+    def __init__(self, troubles: int = TROUBLES_MAX, seconds: float = OPEN_SECONDS) -> None:
+        self._breaker = SyncCircuitBreakerFactory().get_breaker("provider", troubles, seconds)
+        self._lock = threading.Lock()  # around its bookkeeping, not around the call
+
+    def run(self, call: Callable[[], T]) -> T:
+        """The call's result; raises Unanswered, at once and without calling when the circuit is open."""
+        with self._lock:
+            try:
+                self._breaker.__enter__()
+            except OpenedState as error:
+                raise Unanswered("the circuit to the provider is open", trouble=False) from error
+        trouble: Unanswered | None = None
+        try:
+            return call()
+        except Unanswered as error:
+            trouble = error if error.trouble else None
+            raise
+        finally:
+            with self._lock:
+                self._breaker.__exit__(type(trouble) if trouble else None, trouble, None)

@@ -1,0 +1,165 @@
+"""The payment provider, by the Stripe SDK. Blocks: used from worker threads only.
+
+A call ends in an explicit answer, or in `Unanswered`: time-outs, broken connections, 5xx, 429, and whatever else says
+nothing about the money. Nothing is retried here, a row that comes due again is the retry.
+"""
+
+from typing import Any
+
+import stripe
+
+from payment.domain import (
+    Answer,
+    Call,
+    Cancel,
+    Canceled,
+    Confirm,
+    Create,
+    Created,
+    Declined,
+    NotRefunded,
+    Refund,
+    Refunded,
+    Succeeded,
+)
+
+TROUBLE_STATUSES = frozenset({401, 403, 429})  # beside 5xx: nothing that is asked now will be answered
+INTENT_CANCELED = "intent_canceled"  # somebody closed it at the provider; no card can pay it any more
+# What an intent's status says about a question that cannot be asked (any more).
+AFTER_CONFIRM: dict[str, Answer] = {"succeeded": Succeeded(), "canceled": Declined(INTENT_CANCELED)}
+AFTER_CANCEL: dict[str, Answer] = {"succeeded": Succeeded(), "canceled": Canceled()}
+
+
+class Unanswered(Exception):
+    """The outcome is not known. `trouble` = the provider itself is in trouble, not this one request."""
+
+    def __init__(self, reason: str, *, trouble: bool) -> None:
+        super().__init__(reason)
+        self.trouble = trouble
+
+
+class Provider:
+    """Asks one provider. Thread-safe."""
+
+    def __init__(self, url: str, key: str, http_client: stripe.HTTPClient) -> None:
+        stripe.enable_telemetry = False  # it would send the machine's platform, and cost CPU, with each call
+        self._stripe = stripe.StripeClient(
+            key, base_addresses={"api": url}, http_client=http_client, max_network_retries=0
+        )
+
+    def ask(self, order_id: str, call: Call, *, key: str, again: bool) -> Answer:
+        """The answer to `call`; raises Unanswered.
+
+        `key` makes this one request repeatable at the provider. `again` = an earlier try may have reached it: an intent
+        is then looked at before anything is done to it.
+        """
+        try:
+            match call:
+                case Create():
+                    return self._create(order_id, call)
+                case Confirm(intent):
+                    return (self._seen(call) if again else None) or self._confirm(call, key)
+                case Cancel(intent):
+                    return _answer_of(self._stripe.v1.payment_intents.cancel(intent, {}, {"idempotency_key": key}))
+                case Refund(intent):
+                    return self._refund(intent, key)
+        except stripe.StripeError as error:
+            return _explicit(call, error)
+
+    def _create(self, order_id: str, call: Create) -> Answer:
+        """The key is the order's id, for ever: an answer that was lost is given again, with the same intent."""
+        created = self._stripe.v1.payment_intents.create(
+            {
+                "amount": call.amount,
+                "currency": call.currency.lower(),
+                "metadata": {"order_id": order_id},
+                "allowed_payment_method_types": ["card"],
+            },
+            {"idempotency_key": order_id},
+        )
+        return Created(created.id)
+
+    def _confirm(self, call: Confirm, key: str) -> Answer:
+        confirmed = self._stripe.v1.payment_intents.confirm(
+            call.intent,
+            {"payment_method": call.card, "error_on_requires_action": True},  # nobody is there for further steps
+            {"idempotency_key": key},
+        )
+        return _answer_of(confirmed)
+
+    def _seen(self, call: Confirm) -> Answer | None:
+        """What an earlier try came to, or None: still unconfirmed is not a failure, so it is confirmed now.
+
+        A decline on show is this attempt's only when there was no attempt before it.
+        """
+        intent = self._stripe.v1.payment_intents.retrieve(call.intent)
+        if intent.status in AFTER_CONFIRM:
+            return AFTER_CONFIRM[intent.status]
+        if intent.status == "processing":
+            raise Unanswered("the bank is still thinking", trouble=False)
+        if intent.last_payment_error is not None and call.attempt == 1:
+            return Declined(_reason(intent.last_payment_error))
+        return None
+
+    def _refund(self, intent: str, key: str) -> Answer:
+        refund = self._stripe.v1.refunds.create({"payment_intent": intent}, {"idempotency_key": key})
+        if refund.status in ("failed", "canceled"):
+            return NotRefunded(refund.status)
+        return Refunded()
+
+
+def _answer_of(intent: stripe.PaymentIntent) -> Answer:
+    """Cards are answered at once; an intent that still waits for something has not been answered."""
+    said = AFTER_CANCEL.get(intent.status)
+    if said is None:
+        raise Unanswered(f"the intent is {intent.status}", trouble=False)
+    return said
+
+
+def _explicit(call: Call, error: stripe.StripeError) -> Answer:
+    """An error that is an answer, else raises Unanswered."""
+    match call:
+        case Confirm():
+            said = _confirm_error(error)
+        case Cancel():
+            said = AFTER_CANCEL.get(_shown_status(error))
+        case Refund():
+            said = _refund_error(error)
+        case Create():
+            said = None
+    if said is None:
+        raise Unanswered(f"{type(error).__name__}: {error}", trouble=_in_trouble(error)) from error
+    return said
+
+
+def _confirm_error(error: stripe.StripeError) -> Answer | None:
+    match error:
+        case stripe.CardError():
+            return Declined(_reason(error.error or error))
+        case stripe.InvalidRequestError(param="payment_method"):
+            return Declined("invalid_payment_method")
+    return AFTER_CONFIRM.get(_shown_status(error))
+
+
+def _refund_error(error: stripe.StripeError) -> Answer | None:
+    match error:
+        case stripe.InvalidRequestError(code="charge_already_refunded"):
+            return Refunded()
+        case stripe.InvalidRequestError():
+            return NotRefunded(error.code or "not_refundable")
+    return None
+
+
+def _shown_status(error: stripe.StripeError) -> str:
+    """The status of the intent an error shows, or "": what it is now, so the question may have been answered before."""
+    return getattr(getattr(error.error, "payment_intent", None), "status", "")
+
+
+def _reason(error: Any) -> str:
+    """The bank's word for its no, machine-readable."""
+    return getattr(error, "decline_code", None) or getattr(error, "code", None) or "card_declined"
+
+
+def _in_trouble(error: stripe.StripeError) -> bool:
+    status = error.http_status
+    return status is None or status >= 500 or status in TROUBLE_STATUSES
