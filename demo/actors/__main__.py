@@ -1,0 +1,70 @@
+"""`python -m actors`: play the town, print what became of the orders, exit 0 when all went well."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from actors import report
+from actors.customer import Story
+from actors.people import Town
+from actors.town import ActorsError, Plan, play
+from demae_client import DemaeError
+
+EX_CONFIG = 78
+console = Console(highlight=False)
+
+
+def main(  # noqa: PLR0913, PLR0917 - the options of a command
+    orders: Annotated[int, typer.Option(min=1, help="How many orders.")] = 100,
+    rate: Annotated[float, typer.Option(min=0.1, help="Orders a second.")] = 5.0,
+    couriers: Annotated[int, typer.Option(min=1, max=99, help="How many couriers, c-01 and on.")] = 40,
+    period: Annotated[float, typer.Option(min=0.05, help="Staff looks at its orders every so many seconds.")] = 1.0,
+    patience: Annotated[float, typer.Option(help="Seconds to wait for the last orders.")] = 120.0,
+    restaurant: Annotated[list[str] | None, typer.Option(help="Order here only; may be repeated.")] = None,
+    card: Annotated[str, typer.Option(help="Payment method of every order.")] = "pm_card_visa",
+    cancellations: Annotated[bool, typer.Option(help="A cancelled order counts as well ended.")] = False,
+) -> None:
+    """Customers who order and watch, couriers who carry, kitchens that say when a dish is ready.
+
+    Survives restarts of every process: an order is asked for again by the same key, a watch resumes behind its last
+    version. Exit code 0: every order was delivered (or ended, with --cancellations).
+    """
+    missing = [name for name in ("DEMAE_URL", "JWT_SECRET") if not os.environ.get(name)]
+    if missing:
+        console.print(f"{', '.join(missing)} not set: run it by ./demae, or set what a running system has.")
+        raise typer.Exit(EX_CONFIG)
+    town = Town(os.environ["DEMAE_URL"].rstrip("/"), os.environ["JWT_SECRET"])
+    plan = Plan(orders, rate, couriers, period, patience, restaurant or (), card)
+    stories = run(plan, town)
+    console.print(report.table(stories))
+    for fault in report.faults(stories):
+        console.print(fault, style="red", markup=False)
+    raise typer.Exit(0 if report.sound(stories, cancellations) else 1)
+
+
+def run(plan: Plan, town: Town) -> list[Story]:
+    """Play with a line of progress; exit 1 with a sentence when the town cannot be played."""
+    with console.status("opening") as status:
+        try:
+            return asyncio.run(play(plan, town.speak_as, lambda stories: tell(status, plan, stories)))
+        except (DemaeError, ActorsError) as error:
+            console.print(f"The town cannot be played: {error}", style="red", markup=False)
+            sys.exit(1)
+
+
+def tell(status: Status, plan: Plan, stories: Sequence[Story]) -> None:
+    """One line on how it stands."""
+    kinds = report.counts(stories)
+    status.update(
+        f"{len(stories)} of {plan.orders} placed, {kinds['delivered']} delivered, {kinds['unfinished']} under way"
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
