@@ -61,13 +61,16 @@ class Store:
     def append(self, line: Line, intent: Intent | None) -> None:
         """Make an answer durable against our own death, then make it true."""
         raw = self._encode(line) + b"\n"
-        written = os.write(self._file, raw)
-        if written != len(raw):  # a full disk: nothing was answered yet, so take the half line back
+        if self.write(raw) != len(raw):  # a full disk: nothing was answered yet, so take the half line back
             os.ftruncate(self._file, self._end)
             raise OSError("the provider's log could not be written in full")
         if intent is not None:
             self.intents[intent.id] = intent
         self._remember(line, len(raw))
+
+    def write(self, raw: bytes) -> int:
+        """Append to the file; the number of bytes that fitted."""
+        return os.write(self._file, raw)
 
     def answer(self, saved: Saved) -> Line:
         """The line that holds the answer to a key."""
