@@ -24,7 +24,7 @@ demae: order food, and watch the events that carry the order.
 
 1. `demae menu` shows who cooks what.
 
-2. `demae place trattoria margherita:2 --watch` orders, and prints every version of the order as it is pushed.
+2. `demae place trattoria-lucia margherita:2 --watch` orders, and prints every version of the order as it is pushed.
 
 3. `demae pick-up ORDER`, then `demae deliver ORDER`: be the courier that was assigned.
 
@@ -83,7 +83,7 @@ def place(
 ) -> None:
     """Place an order.
 
-    Example: `demae place trattoria margherita:2 --watch`
+    Example: `demae place trattoria-lucia margherita:2 --watch`
     """
 
     async def order() -> None:
@@ -238,7 +238,7 @@ def examine() -> None:
 @app.command("first-order", rich_help_panel=RUN)
 def first_order(
     couriers: Annotated[int, typer.Option(min=1, max=99, help="How many of the seeded couriers to put on shift.")] = 5,
-    restaurant: Annotated[str | None, typer.Option(help="Where to order; default: the first with a menu.")] = None,
+    restaurant: Annotated[str | None, typer.Option(help="Where to order; default: a seeded one.")] = None,
     card: Annotated[str, typer.Option(help="Payment method.")] = "pm_card_visa",
     deadline: Annotated[float, typer.Option(min=1, help="Give up after so many seconds.")] = 30.0,
 ) -> None:

@@ -16,13 +16,14 @@ from cli.tokens import Role
 from demae_client import Client, DemaeError, Order, Restaurant
 
 CUSTOMER = "first-customer"
+FAVOURITE = "sobaya"  # of the seeded restaurants, the one that cooks by itself, quickly
 As = Callable[[str, Role], Client]
 """Opens a client for a principal."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to play. `deadline` is in seconds, for the whole story; `restaurant` None means: the first with a menu."""
+    """What to play. `deadline` is in seconds, for the whole story; `restaurant` None: a seeded one, or any."""
 
     couriers: Sequence[str]
     card: str
@@ -95,9 +96,10 @@ class Story:
 
 
 def choose(restaurants: Sequence[Restaurant], wanted: str | None) -> Restaurant:
-    """The restaurant `wanted`, or the first that has a menu. Raises CommandError when there is none."""
-    serving = [one for one in restaurants if one["menu"] and wanted in (None, one["id"])]
-    if not serving:
-        what = "No restaurant has a menu yet" if wanted is None else f"There is no restaurant {wanted} with a menu"
+    """The restaurant `wanted`; without a wish FAVOURITE, else the first. Raises CommandError when none has a menu."""
+    serving = {one["id"]: one for one in restaurants if one["menu"]}
+    found = serving.get(wanted) if wanted else serving.get(FAVOURITE, next(iter(serving.values()), None))
+    if found is None:
+        what = f"There is no restaurant {wanted} with a menu" if wanted else "No restaurant has a menu yet"
         raise CommandError(f"{what}: menus reach the API as events; `./demae doctor` shows whether they flow.")
-    return serving[0]
+    return found
