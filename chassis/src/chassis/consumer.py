@@ -36,7 +36,9 @@ class Timer:
     """`run(database)` every `seconds`, between batches. Transient trouble is waited out; other errors end the loop."""
 
     seconds: float
-    run: Callable[[Database], None]
+    run: Callable[[Database], object]
+    poked: bool = True
+    """`poke` runs it as well."""
 
 
 class Consumer:
@@ -68,7 +70,7 @@ class Consumer:
         self._wants = wants or (lambda _type, _source: True)
         self._passes = passes
         # Housekeeping is last: a poke runs all timers but that one.
-        self._timers = [*timers, Timer(HOUSEKEEPING_SECONDS, self._housekeeping)]
+        self._timers = [*timers, Timer(HOUSEKEEPING_SECONDS, self._housekeeping, poked=False)]
         self._due = [0.0] * len(self._timers)
         self._owned = Owned(database, log, topics)
         self._committed: dict[Place, int] = {}
@@ -239,7 +241,7 @@ class Consumer:
         poked = self._poked.is_set()
         self._poked.clear()
         for index, timer in enumerate(self._timers):
-            if (poked and timer is not self._timers[-1]) or time.monotonic() >= self._due[index]:
+            if (poked and timer.poked) or time.monotonic() >= self._due[index]:
                 self._due[index] = time.monotonic() + timer.seconds
                 timer.run(self._database)
 
