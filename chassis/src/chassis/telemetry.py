@@ -41,7 +41,8 @@ def configure(name: str, level: str = "INFO", fmt: str = "json") -> None:
     if fmt == "json":
         shared += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        shared += [structlog.dev.ConsoleRenderer()]
+        # plain: a traceback with the values of variables would put them into logs
+        shared += [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     structlog.configure(
         processors=shared,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),

@@ -1,0 +1,151 @@
+"""Leased work on a real Postgres: one outcome for a row, whatever dies or comes late."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+
+from chassis.database import Database, Transaction
+from chassis.errors import Transient
+from chassis.work import Workers
+from tests.support.waiting import until
+
+TABLE = """
+CREATE TABLE task (key text PRIMARY KEY, due_at timestamptz, lease int NOT NULL DEFAULT 0);
+CREATE TABLE fact (key text);
+"""
+
+TAKE = """
+UPDATE task SET due_at = now() + interval '300 ms', lease = lease + 1
+WHERE key IN (SELECT key FROM task WHERE due_at <= now() ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING key, lease
+"""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A leased row."""
+
+    key: str
+    lease: int
+
+
+def take(tx: Transaction, limit: int) -> list[Task]:
+    """Lease due rows for 300 ms."""
+    return [Task(*row) for row in tx.execute(TAKE, [limit]).fetchall()]
+
+
+def settle(tx: Transaction, task: Task, _answer: object) -> list[Task]:
+    """Write the fact, if the lease is still ours."""
+    done = tx.execute("UPDATE task SET due_at = NULL WHERE key = %s AND lease = %s RETURNING 1", [task.key, task.lease])
+    if done.fetchone():
+        tx.execute("INSERT INTO fact VALUES (%s)", [task.key])
+    return []
+
+
+def settle_unguarded(tx: Transaction, task: Task, _answer: object) -> list[Task]:
+    """Write the fact without looking at the lease: the control."""
+    tx.execute("UPDATE task SET due_at = NULL WHERE key = %s", [task.key])
+    tx.execute("INSERT INTO fact VALUES (%s)", [task.key])
+    return []
+
+
+@pytest.fixture
+def url(blank_database: str) -> str:
+    """A database with the tables."""
+    with psycopg.connect(blank_database) as db:
+        db.execute(TABLE)
+    return blank_database
+
+
+def ask(url: str, query: str) -> list[tuple[Any, ...]]:
+    """Ask from outside."""
+    with psycopg.connect(url) as db:
+        return db.execute(query.encode()).fetchall()
+
+
+def add(url: str, *keys: str) -> None:
+    """Tasks that are due now."""
+    with psycopg.connect(url) as db:
+        for key in keys:
+            db.execute("INSERT INTO task VALUES (%s, now())", [key])
+
+
+@contextmanager
+def workers(
+    url: str, perform: Callable[[Task], object], settled: Callable[[Transaction, Task, object], Sequence[Task]] = settle
+) -> Iterator[Workers[Task, object]]:
+    """A running pool of two."""
+    database = Database(url, "workers")
+    pool = Workers(
+        name="test", database=database, take=take, perform=perform, settle=settled, size=2, scan_seconds=0.05
+    )
+    pool.start()
+    try:
+        yield pool
+    finally:
+        pool.stop()
+        database.close()
+
+
+def test_due_rows_are_settled_once(url: str) -> None:
+    """Two pools on one table: each row has one outcome."""
+    add(url, *(f"k{n}" for n in range(50)))
+    with workers(url, lambda _: None), workers(url, lambda _: None):
+        until(lambda: ask(url, "SELECT count(*) FROM task WHERE due_at IS NULL") == [(50,)])
+    assert ask(url, "SELECT count(*), count(DISTINCT key) FROM fact") == [(50, 50)]
+
+
+def test_unknown_outcomes_come_due_again(url: str) -> None:
+    """Transient: nothing is settled, the lease runs out, the call is made again."""
+    calls: list[Task] = []
+
+    def perform(task: Task) -> None:
+        calls.append(task)
+        if len(calls) == 1:
+            raise Transient("time-out")
+
+    add(url, "a")
+    with workers(url, perform):
+        until(lambda: ask(url, "SELECT 1 FROM fact"))
+    assert [task.lease for task in calls] == [1, 2]
+
+
+@pytest.mark.parametrize(("settled", "facts"), [(settle, 1), (settle_unguarded, 2)], ids=["leased", "control"])
+def test_late_answers_change_nothing(url: str, settled: Callable[..., Sequence[Task]], facts: int) -> None:
+    """A worker frozen beyond its lease answers late: its outcome is dropped. Without the check there are two facts."""
+    release = threading.Event()
+    ends: list[int] = []
+
+    def perform(task: Task) -> None:
+        if task.lease == 1:
+            release.wait(10)
+        ends.append(task.lease)
+
+    def settle_and_release(tx: Transaction, task: Task, answer: object) -> Sequence[Task]:
+        following = settled(tx, task, answer)
+        release.set()
+        return following
+
+    add(url, "a")
+    with workers(url, perform, settle_and_release):
+        until(lambda: sorted(ends) == [1, 2])
+    assert len(ask(url, "SELECT 1 FROM fact")) == facts
+
+
+def test_faults_are_not_alive(url: str) -> None:
+    """An error that is no trouble of the world outside is a fault: the process says it is not alive."""
+
+    def perform(_: Task) -> None:
+        raise ValueError("a fault")
+
+    add(url, "a")
+    with workers(url, perform) as pool:
+        until(lambda: not pool.alive())
+        assert "a fault" in (pool.ready() or "")

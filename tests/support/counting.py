@@ -1,0 +1,129 @@
+"""A service with one rule: count each event of a key. What is lost or handled twice shows in a number."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from chassis.batch import Batch
+from chassis.consumer import Consumer, Timer
+from chassis.database import Database, Transaction
+from chassis.envelope import Event
+from chassis.kafka import Log
+from chassis.migrate import migrate
+from chassis.outbox import publish
+
+TOPIC = "counted.events"
+
+MIGRATION = """
+ALTER TABLE outbox ALTER source SET DEFAULT 'counting', ADD CONSTRAINT outbox_source CHECK (source = 'counting'),
+  ADD CONSTRAINT outbox_type CHECK ((topic, type) IN (('counted.events', 'counted')));
+CREATE TABLE seen (place bigint GENERATED ALWAYS AS IDENTITY, key text NOT NULL, number int NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Happened:
+    """The event that is counted."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The event that is published for each."""
+
+    number: int
+
+
+def make_schema(admin_url: str, folder: Path) -> str:
+    """Migrate an empty database for the service; -> the URL of its role."""
+    (folder / "counting" / "migrations").mkdir(parents=True)
+    (folder / "counting" / "migrations" / "0001_count.sql").write_text(MIGRATION)
+    migrate(admin_url, folder, {"*": "test"})
+    rest = admin_url.split("@", 1)[1]
+    return f"postgresql://counting:test@{rest}"
+
+
+def count(tx: Transaction, batch: Batch) -> None:
+    """The handler: a row and an event for each, in one transaction. It guards against nothing itself."""
+    for event in batch.events:
+        tx.execute("INSERT INTO seen (key, number) VALUES (%s, %s)", [event.key, event.data.number])
+    publish(tx, [Event(TOPIC, e.key, "counted", Counted(e.data.number)) for e in batch.events])
+
+
+@dataclass
+class Counting:
+    """The service's database, and what was counted in it."""
+
+    url: str
+    databases: list[Database] = field(default_factory=list)
+
+    def consumer(
+        self,
+        log: Log,
+        handle: Callable[[Transaction, Batch], None] = count,
+        timers: Sequence[Timer] = (),
+        passes: frozenset[str] = frozenset(),
+    ) -> Consumer:
+        """A consumer of the service, not started."""
+        database = Database(self.url, "counting")
+        self.databases.append(database)
+        return Consumer(
+            name="counting",
+            database=database,
+            log=log,
+            topics=[TOPIC],
+            reads={"happened": Happened, "urgent": Happened},
+            handle=handle,
+            timers=timers,
+            passes=passes,
+        )
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        """Ask the database from outside."""
+        with psycopg.connect(self.url) as db:
+            return db.execute(query.encode()).fetchall()
+
+    def seen(self) -> dict[str, list[int]]:
+        """Key → the numbers counted, in the order of counting."""
+        found: dict[str, list[int]] = {}
+        for key, number in self.rows("SELECT key, number FROM seen ORDER BY place"):
+            found.setdefault(str(key), []).append(int(str(number)))
+        return found
+
+    def published(self) -> dict[str, list[int]]:
+        """Key → the numbers in the outbox, by seq."""
+        found: dict[str, list[int]] = {}
+        for key, number in self.rows("SELECT key, payload::json->>'number' FROM outbox ORDER BY seq"):
+            found.setdefault(str(key), []).append(int(str(number)))
+        return found
+
+
+@contextmanager
+def running(*consumers: Consumer) -> Iterator[list[BaseException]]:
+    """Run consumers in threads; -> the list of what ended one of them."""
+    ends: list[BaseException] = []
+
+    def run(consumer: Consumer) -> None:
+        try:
+            consumer.run()
+        except BaseException as error:
+            ends.append(error)
+
+    threads = [threading.Thread(target=run, args=(consumer,), daemon=True) for consumer in consumers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield ends
+    finally:
+        for consumer in consumers:
+            consumer.stop()
+        for thread in threads:
+            thread.join(10)
+            assert not thread.is_alive(), "a consumer did not stop"

@@ -1,0 +1,13 @@
+"""Waiting for a condition with a deadline, never for a time."""
+
+import time
+from collections.abc import Callable
+
+
+def until(condition: Callable[[], object], seconds: float = 10.0, what: str = "the condition") -> None:
+    """Poll until the condition is true; fails with what it last was."""
+    end = time.monotonic() + seconds
+    while not (last := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come true within {seconds} s; last: {last!r}")
+        time.sleep(0.01)
