@@ -1,0 +1,78 @@
+"""Where everything of one local system lies, and what is remembered about it between two commands."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("chassis/src", "client/python/src", "services", "demo", "verify", "deploy", ".")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One system: its checkout, its state folder (data, logs, secrets: all that `clean` forgets) and its ports.
+
+    `downloads` may be shared by many systems: it holds only files that Maven fetched, by the pinned versions.
+    """
+
+    root: Path
+    state: Path
+    downloads: Path
+    offset: int
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def config(self) -> Path:
+        return self.state / "config"
+
+    @property
+    def python_path(self) -> str:
+        return os.pathsep.join(str(self.root / part) for part in SOURCES)
+
+    def log(self, part: str) -> Path:
+        return self.logs / f"{part}.log"
+
+    def make(self) -> None:
+        """Makes the folders; the state is its owner's alone, because secrets and data are in it."""
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.logs, self.config):
+            folder.mkdir(exist_ok=True)
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> Layout:
+    """The system that DEMAE_STATE and DEMAE_PORT_OFFSET name; an offset once used is remembered with the data."""
+    values = os.environ if environment is None else environment
+    state = Path(values.get("DEMAE_STATE") or ROOT / ".run").absolute()
+    downloads = Path(values.get("DEMAE_DOWNLOADS") or ROOT / ".run" / "downloads").absolute()
+    offset = values.get("DEMAE_PORT_OFFSET") or str(recall(state).get("offset", 0))
+    if not offset.lstrip("-").isdigit():
+        raise SystemExit(f"DEMAE_PORT_OFFSET is {offset!r}: it must be a number, such as 1000")
+    return Layout(ROOT, state, downloads, int(offset))
+
+
+def recall(state: Path) -> dict[str, Any]:
+    """What `remember` wrote; empty for a new state folder."""
+    path = state / "settings.json"
+    if not path.exists():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def remember(state: Path, **values: object) -> None:
+    """Merges values into what is remembered."""
+    write(state / "settings.json", json.dumps({**recall(state), **values}, indent=1) + "\n")
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a file of the owner's alone, whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(text)
+    fresh.rename(path)

@@ -1,0 +1,133 @@
+"""`make up`: from nothing, or from anything, to a running system. Every step may be done again."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from local import configuration, database, fetch, ports, postgres, ready, seed, topics
+from local.parts import CAPTURE, INFRASTRUCTURE, SERVICE, Part, left_out, table
+from local.supervise import Supervisor, configure, launch
+from local.system import System, remember
+
+START_SECONDS = 60.0
+READY_SECONDS = 90.0
+
+
+def say(line: str) -> None:
+    print(f"  {line}", flush=True)
+
+
+def up(system: System, *, quiet_first_order: bool = False) -> None:
+    """Brings the system up and says what it did. Raises what it cannot mend, with a message for a person."""
+    begin = time.monotonic()
+    changed = bring(system)
+    if not changed:
+        print("Everything is up already; nothing was changed.")
+    elif not system.without and not quiet_first_order:
+        first_order(system)
+    farewell(system, time.monotonic() - begin)
+
+
+def bring(system: System) -> list[str]:
+    """Starts what does not run, and waits until all is ready; -> what was done, empty when nothing was."""
+    done = ["fetched"] if _fetch(system) else []
+    done += _supervise(system)
+    done += _prepare_data(system)
+    parts = [part for part in table(system) if part.autostart and not left_out(system, part)]
+    for part in table(system):
+        if left_out(system, part) and Supervisor(system).stop(part.name):
+            say(f"{part.name:<16} is left to you")
+            done.append(part.name)
+    done += _start(system, parts, INFRASTRUCTURE)
+    done += [f"migration {name}" for name in _say_all("migrated", database.prepare(system))]
+    done += _say_all("topic", topics.create(system.kafka, topics.wanted(system.layout.root)))
+    done += _start(system, parts, CAPTURE, wait=False)
+    done += _start(system, parts, SERVICE, also=CAPTURE)
+    if done:
+        seed.sow(system, say)
+    return done
+
+
+def _fetch(system: System) -> bool:
+    if fetch.where(system.layout).jars.exists():
+        return False
+    say("fetching the broker, Connect and Debezium (60 MB, once)")
+    return fetch.fetch(system.layout)
+
+
+def _supervise(system: System) -> list[str]:
+    """A supervisor that runs with the configuration as it must be now."""
+    remember(system)
+    configuration.render(system)
+    supervisor, rewritten = Supervisor(system), configure(system)
+    if not supervisor.alive():
+        listening = {who: port for part in table(system) for who, port in part.listens.items()}
+        ports.refuse_taken({**listening, "process supervisor": system.ports.supervisor}, system.mark)
+        launch(system)
+        return ["supervisor"]
+    return _say_all("changed", supervisor.reload()) if rewritten else []
+
+
+def _prepare_data(system: System) -> list[str]:
+    with ThreadPoolExecutor() as pool:
+        cluster = pool.submit(postgres.initialise, system.cluster)
+        broker = pool.submit(configuration.format_broker, system)
+        return [name for name, made in (("postgres", cluster), ("kafka", broker)) if made.result()]
+
+
+def _start(system: System, parts: Sequence[Part], stage: str, *, also: str = "", wait: bool = True) -> list[str]:
+    supervisor = Supervisor(system)
+    started = [part.name for part in parts if part.stage == stage and supervisor.start(part.name)]
+    if wait:
+        waited = [part for part in parts if part.stage in (stage, also)]
+        # What ran already is asked too, but not talked about when it is well.
+        quiet = set() if started else {part.name for part in waited}
+        seconds = START_SECONDS if stage == INFRASTRUCTURE else READY_SECONDS
+        ready.wait(system, waited, seconds, lambda line: None if line.split()[0] in quiet else say(line))
+    return started
+
+
+def _say_all(what: str, names: list[str]) -> list[str]:
+    for name in names:
+        say(f"{what} {name}")
+    return names
+
+
+def first_order(system: System) -> None:
+    """One order from placed to delivered, live. Raises when it is not delivered."""
+    print("\nThe first order:", flush=True)
+    environment = {**os.environ, **person(system)}
+    done = subprocess.run([sys.executable, "-m", "cli", "first-order"], env=environment, check=False)
+    if done.returncode != 0:
+        raise RuntimeError("The system is up, but its first order was not delivered. `./demae doctor` says more.")
+
+
+def person(system: System) -> dict[str, str]:
+    """What a client of this system needs to know."""
+    return {
+        "PYTHONPATH": system.layout.python_path,
+        "DEMAE_URL": system.url,
+        "JWT_SECRET": system.keys.jwt,
+        "DEMAE_STATE": str(system.layout.state),
+    }
+
+
+def farewell(system: System, seconds: float) -> None:
+    page = f"{system.url}/"
+    print(
+        f"""
+demae is up ({seconds:.0f} s).
+  GraphQL     {system.url}/graphql   (subscriptions on the same address)
+  GraphiQL    {system.url}/graphiql
+  One order   {page}
+
+Three things to try:
+  ./demae place --help          order something yourself, and watch it
+  ./demae kill payment          while an order is on its way: nothing is lost
+  make psql                     SELECT version, type FROM api.journal ORDER BY seq DESC LIMIT 20;
+
+`make` lists the rest; `make down` stops everything and keeps the data."""
+    )
