@@ -1,0 +1,147 @@
+"""`python -m api http` and `python -m api projector`: the two processes of api, put together."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+from api import handlers
+from api.app import GraphQL, application
+from api.commands import Commands
+from api.events import READS
+from api.handlers import Projector
+from api.principal import Tokens
+from api.schema import executable
+from api.settings import ApiSettings, HttpSettings
+from chassis.consumer import Consumer, Timer
+from chassis.database import AsyncDatabase, Database
+from chassis.errors import Transient
+from chassis.kafka import KafkaLog
+from chassis.process import Process
+from chassis.settings import load
+
+SCAN_SECONDS = 1.0  # the clock ticks once a second
+PROBE_SECONDS = 2.0
+
+
+class Server(uvicorn.Server):
+    """uvicorn as the main part of a process: the process has the signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Left to chassis.process."""
+        yield
+
+    def stop(self) -> None:
+        """Finish the requests at hand."""
+        self.should_exit = True
+
+
+class Probe:
+    """Asks the database every few seconds, so that readiness is known without asking."""
+
+    def __init__(self, database: AsyncDatabase) -> None:
+        self._database = database
+        self._reason: str | None = "the database has not answered yet"
+
+    async def watch(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            try:
+                async with self._database.connection() as db:
+                    await db.execute("SELECT")
+                self._reason = None
+            except Transient as error:
+                self._reason = str(error)
+            await asyncio.sleep(PROBE_SECONDS)
+
+    def reason(self) -> str | None:
+        """Why the database cannot be used; None when it can."""
+        return self._reason
+
+
+class Http:
+    """The process `api http`."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._database = AsyncDatabase(settings.database_url, "api http", settings.pool_size)
+        self._probe = Probe(self._database)
+        commands = Commands(self._database, settings.allowances)
+        endpoint = GraphQL(executable(settings.schema_path), self._database, commands, Tokens(settings.jwt_secret))
+        self._server = Server(
+            uvicorn.Config(
+                application(endpoint, self._lifespan),
+                host=settings.http_host,
+                port=settings.http_port,
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=10,
+            )
+        )
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        await self._database.open()
+        watching = asyncio.create_task(self._probe.watch())
+        yield
+        watching.cancel()
+        await self._database.close()
+
+    def run(self) -> None:
+        """Serves until `stop`."""
+        self._server.run()
+
+    def stop(self) -> None:
+        """Finishes the requests at hand."""
+        self._server.stop()
+
+    def alive(self) -> bool:
+        """The process answers its own health requests, that is enough."""
+        return True
+
+    def ready(self) -> str | None:
+        """Listening, with a database behind it."""
+        return self._probe.reason() if self._server.started else "not listening yet"
+
+
+def http() -> None:
+    """Queries and mutations over POST /graphql."""
+    settings = load(HttpSettings)
+    Process("api http", settings).run(Http(settings))
+
+
+def projector() -> None:
+    """The fold of the log into orders, and the deadlines."""
+    settings = load(ApiSettings)
+    consumer = Consumer(
+        name="api",
+        database=Database(settings.database_url, "api projector"),
+        log=KafkaLog(settings, group="api"),
+        topics=handlers.TOPICS,
+        reads=READS,
+        handle=Projector(settings.allowances).handle,
+        wants=handlers.wants,
+        passes=handlers.PASSES,
+        timers=[Timer(SCAN_SECONDS, handlers.ask_deadlines)],
+    )
+    Process("api projector", settings).run(consumer)
+
+
+PROCESSES = {"http": http, "projector": projector}
+
+
+def main() -> None:
+    """Runs the process named by the one argument."""
+    if len(sys.argv) != 2 or sys.argv[1] not in PROCESSES:
+        raise SystemExit(f"usage: python -m api {'|'.join(PROCESSES)}")
+    PROCESSES[sys.argv[1]]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The mutations: load, decide, save.
+
+A save is one statement that holds only while the order still has the version the decision was made on; when somebody
+was faster, the order is read and decided again. So no lock is held between two round trips, and a frozen process holds
+up nobody.
+"""
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from uuid import UUID
+
+from api import store
+from api.codec import text
+from api.domain import Code, Command, Line, Order, Place, Refused, check_request, decide, evolve
+from api.events import Fact
+from api.store import Allowances, Cause, Offer, Placing
+from chassis.database import AsyncDatabase, AsyncTransaction
+from chassis.envelope import new_id
+from chassis.errors import Transient
+
+TRIES = 5  # each lost race is somebody else's commit
+REMEMBERED_OFFERS = 1000  # restaurants whose menu is kept at hand
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A customer's wish as it came in."""
+
+    customer_id: str
+    key: str
+    restaurant_id: str
+    lines: tuple[Line, ...]
+    payment_method: str
+
+    def digest(self) -> bytes:
+        """SHA-256 of the canonical input: the order of the lines does not matter."""
+        lines = sorted((line.item_id, line.quantity) for line in self.lines)
+        return hashlib.sha256(text([self.restaurant_id, lines, self.payment_method]).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The order as it is now, and why the rules said no; both when a principal's own order refused."""
+
+    order: Order | None
+    refusal: Refused | None = None
+
+
+class Commands:
+    """What people may ask of orders and shifts. Raises Transient when the database is in trouble."""
+
+    def __init__(self, database: AsyncDatabase, allowances: Allowances) -> None:
+        self._database = database
+        self._allowances = allowances
+        self._offers: OrderedDict[str, Offer] = OrderedDict()
+
+    async def place(self, request: Request, trace: str | None) -> Outcome:
+        """Places an order once per (customer, key). One round trip when the menu at hand is still the valid one."""
+        try:
+            check_request(request.key, request.lines, request.payment_method)
+            async with self._database.connection() as db:
+                order = await self._place_from_memory(db, request, trace)
+                return Outcome(order or await self._place(db, request, trace))
+        except Refused as refusal:
+            return Outcome(None, refusal)
+
+    async def _place_from_memory(self, db: AsyncTransaction, request: Request, trace: str | None) -> Order | None:
+        """None when the remembered menu does not do, for whatever reason."""
+        offer = self._offers.get(request.restaurant_id)
+        try:
+            return None if offer is None else await self._write_placed(db, request, offer, trace)
+        except Refused:
+            return None
+
+    async def _place(self, db: AsyncTransaction, request: Request, trace: str | None) -> Order:
+        """The key decides first, then the menu as it is now."""
+        for _ in range(TRIES):
+            known = await store.recall(db, request.customer_id, request.key, request.restaurant_id)
+            if known.order is not None:
+                return _same(request, known.input, known.order)
+            self._remember(request.restaurant_id, known.offer)
+            order = await self._write_placed(db, request, known.offer, trace)
+            if order is not None:
+                return order
+        raise Transient("the menu changes faster than an order can be placed")
+
+    async def _write_placed(
+        self, db: AsyncTransaction, request: Request, offer: Offer | None, trace: str | None
+    ) -> Order | None:
+        restaurant = offer.restaurant if offer else None
+        blank = Order(str(new_id()))
+        (fact,) = decide(blank, Place(request.customer_id, restaurant, request.lines, request.payment_method))
+        order = evolve(blank, fact)
+        revision = offer.revision if offer else UUID(int=0)
+        placing = Placing(request.customer_id, request.key, request.digest(), revision)
+        allowed = store.allowance(order, self._allowances)
+        written = await store.place(db, placing, fact, order, allowed, Cause(new_id(), trace))
+        return order if written else None
+
+    def _remember(self, restaurant_id: str, offer: Offer | None) -> None:
+        self._offers.pop(restaurant_id, None)
+        if offer is not None:
+            self._offers[restaurant_id] = offer
+        if len(self._offers) > REMEMBERED_OFFERS:
+            self._offers.popitem(last=False)
+
+    async def act(self, order_id: str, command: Command, trace: str | None) -> Outcome:
+        """Decides the command on the order as it is, and writes what follows. Two round trips."""
+        async with self._database.connection() as db:
+            for _ in range(TRIES):
+                order = await store.order(db, order_id) or Order(order_id)
+                try:
+                    facts = decide(order, command)
+                except Refused as refusal:
+                    known = refusal.code in {Code.TOO_LATE, Code.NOT_YET}
+                    return Outcome(order if known else None, refusal)
+                after = await self._write(db, order, facts, trace)
+                if after is not None:
+                    return Outcome(after)
+        raise Transient(f"order {order_id} changes faster than it can be decided")
+
+    async def _write(self, db: AsyncTransaction, order: Order, facts: list[Fact], trace: str | None) -> Order | None:
+        """Writes the one fact of a command; None when somebody was faster."""
+        (fact,) = facts
+        after = evolve(order, fact)
+        allowed = store.allowance(after, self._allowances)
+        written = await store.advance(db, order.version, fact, after, allowed, Cause(new_id(), trace))
+        return after if written else None
+
+    async def shift(self, courier_id: str, *, on: bool, trace: str | None) -> bool:
+        """Starts or ends the courier's shift; a second time changes nothing."""
+        async with self._database.connection() as db:
+            await (store.start_shift if on else store.end_shift)(db, courier_id, Cause(new_id(), trace))
+        return on
+
+
+def _same(request: Request, known: bytes | None, order: Order) -> Order:
+    if known != request.digest():
+        raise Refused(
+            Code.IDEMPOTENCY_KEY_REUSED, "The key stands for an order with another input.", "input.idempotencyKey"
+        )
+    return order
