@@ -162,4 +162,6 @@ def _reason(error: Any) -> str:
 
 def _in_trouble(error: stripe.StripeError) -> bool:
     status = error.http_status
+    if getattr(error.error, "code", None) == "lock_timeout":  # two of our own calls met on one intent
+        return False
     return status is None or status >= 500 or status in TROUBLE_STATUSES

@@ -1,0 +1,78 @@
+"""`python -m payment`: the composition root."""
+
+from pydantic import Field
+
+from chassis.batch import Batch
+from chassis.consumer import Consumer, Timer
+from chassis.database import Database, Transaction
+from chassis.kafka import KafkaLog, Log
+from chassis.process import Process
+from chassis.prune import prune
+from chassis.settings import ServiceSettings, load
+from chassis.work import Workers
+from payment import handlers, store
+from payment.calls import Calls
+from payment.circuit import Circuit
+from payment.domain import Answer
+from payment.events import READS, TOPIC
+from payment.provider import Provider
+from payment.store import Job
+from payment.transport import KeepAliveClient
+
+PRUNE_SECONDS = 60.0
+
+
+class Settings(ServiceSettings):
+    """Beside the common variables: the provider, and how it is called."""
+
+    provider_url: str
+    provider_key: str
+    provider_timeout: float = Field(default=4.0, gt=0, le=store.LEASE_SECONDS / 2)  # seconds; a call may need two waits
+    provider_calls: int = Field(default=4, gt=0)  # in flight at once; a slow provider wants more
+
+
+def build(settings: Settings, database: Database, log: Log) -> tuple[Consumer, Workers[Job, Answer]]:
+    """The service around a database and a log, real ones or fakes."""
+    transport = KeepAliveClient(settings.provider_url, settings.provider_timeout)
+    provider = Provider(settings.provider_url, settings.provider_key, transport)
+    calls = Calls(database, provider, Circuit())
+    workers = Workers(
+        name="payment",
+        database=database,
+        take=store.take,
+        perform=calls.perform,
+        settle=calls.settle,
+        size=settings.provider_calls,
+    )
+
+    def handle(tx: Transaction, batch: Batch) -> None:
+        handlers.handle(tx, batch, workers.submit)
+
+    consumer = Consumer(
+        name="payment",
+        database=database,
+        log=log,
+        topics=[TOPIC],
+        reads=READS,
+        handle=handle,
+        timers=[Timer(PRUNE_SECONDS, forget)],
+    )
+    return consumer, workers
+
+
+def forget(database: Database) -> None:
+    """What no repeat and no repair can ask for any more. Payments themselves are kept."""
+    prune(database)
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    settings = load(Settings)
+    process = Process("payment", settings)
+    database = Database(settings.database_url, "payment", size=settings.provider_calls + 2)
+    process.run(*build(settings, database, KafkaLog(settings, group="payment")))
+    database.close()
+
+
+if __name__ == "__main__":
+    main()
