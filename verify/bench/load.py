@@ -63,8 +63,7 @@ class Load:
     async def open(self) -> None:
         """Put the couriers on shift, read the menu, connect the customers. Raises LoadError or HttpError."""
         await self._read_menu()
-        names = [f"bench-courier-{number:03}" for number in range(self._target.couriers)]
-        await asyncio.gather(*(self._act(self._courier(name), operations.SHIFT, None) for name in names))
+        await self._shift(operations.START_SHIFT)
         for number in range(CUSTOMERS):
             token = mint(f"bench-customer-{number}", "customer", self._target.jwt_secret)
             watches = Watches(f"{self._target.url}/graphql", token, self._seen, self._ended)
@@ -72,7 +71,8 @@ class Load:
             self._customers.append((self._http.head(token), watches))
 
     async def close(self) -> None:
-        """Close every socket."""
+        """Send the couriers home, and close every socket."""
+        await self._shift(operations.END_SHIFT)
         for _, watches in self._customers:
             await watches.close()
         self._http.close()
@@ -97,6 +97,10 @@ class Load:
                 await self.room(1)
         except TimeoutError:
             return
+
+    async def _shift(self, document: str) -> None:
+        names = [f"bench-courier-{number:03}" for number in range(self._target.couriers)]
+        await asyncio.gather(*(self._act(self._courier(name), document, None) for name in names))
 
     async def _read_menu(self) -> None:
         head = self._http.head(mint("bench", "support", self._target.jwt_secret))

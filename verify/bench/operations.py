@@ -8,7 +8,8 @@ PLACE = (
 )
 PICK_UP = "mutation U($id: ID!) { payload: pickUpOrder(id: $id) { userErrors { code message } } }"
 DELIVER = "mutation D($id: ID!) { payload: deliverOrder(id: $id) { userErrors { code message } } }"
-SHIFT = "mutation S { payload: startShift { userErrors { code message } } }"
+START_SHIFT = "mutation S { payload: startShift { userErrors { code message } } }"
+END_SHIFT = "mutation E { payload: endShift { userErrors { code message } } }"
 MENU = "query M($id: ID!) { restaurant(id: $id) { menu { id } } }"
 
 

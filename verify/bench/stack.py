@@ -1,0 +1,69 @@
+"""The running system under measure, as the local runtime knows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import layout, parts, system
+from local.supervise import Supervisor
+
+
+class StackError(Exception):
+    """There is nothing to measure; says why."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Addresses, secrets and process ids of one local system."""
+
+    known: system.System
+    pids: Mapping[str, int]
+    """Part → process id, the supervisor too."""
+
+    @property
+    def url(self) -> str:
+        return self.known.url
+
+    @property
+    def jwt_secret(self) -> str:
+        return self.known.keys.jwt
+
+    @property
+    def kafka(self) -> str:
+        return self.known.kafka
+
+    @property
+    def provider_log(self) -> Path:
+        return self.known.provider_log
+
+    @property
+    def passwords(self) -> Mapping[str, str]:
+        """Database passwords by role."""
+        return self.known.keys.database
+
+    def database(self, role: str, name: str = system.DATABASE, password: str | None = None) -> str:
+        """A database's address for a role."""
+        return self.known.cluster.url(role, name, password or self.passwords[role])
+
+    def environment(self, name: str) -> dict[str, str]:
+        """What the runtime gives the process called `name`."""
+        [process] = [one for one in self.known.processes if one.name == name]
+        return parts.environment(self.known, process)
+
+
+def find() -> Stack:
+    """The system that DEMAE_STATE names, or that of this checkout. Raises StackError when it is not up."""
+    where = layout.from_environment()
+    if not where.state.exists():
+        raise StackError("There is no running system: `make up` first.")
+    known = system.load(where)
+    supervisor = Supervisor(known)
+    if not supervisor.alive():
+        raise StackError("The system is not running: `make up` first.")
+    pids = {name: state.pid for name, state in supervisor.states().items() if state.pid}
+    return Stack(known, pids | {"supervisor": supervisor_pid(known)})
+
+
+def supervisor_pid(known: system.System) -> int:
+    """From its own file."""
+    return int((known.layout.state / "supervisord.pid").read_text())
