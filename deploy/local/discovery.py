@@ -27,6 +27,11 @@ class Process:
     service: bool = True
     autostart: bool = True
 
+    @property
+    def listens(self) -> bool:
+        """Whether it serves something beside its health."""
+        return "http" in self.needs or ("provider" in self.needs and not self.service)
+
 
 # What a fork deletes first: the people, and the payment provider that a real one replaces.
 DEMO = (

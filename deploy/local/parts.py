@@ -110,15 +110,17 @@ def _edge(system: System) -> Part:
 
 def _process(system: System, process: Process) -> Part:
     ports = system.ports
-    health = f"http://127.0.0.1:{ports.health(process.name)}"
-    listens = {f"{process.name} health": ports.health(process.name)}
-    if process.needs & {"http", "provider"} and process.module != "payment":
+    health = f"http://127.0.0.1:{ports.health(process.name)}" if process.service else ""
+    listens = {f"{process.name} health": ports.health(process.name)} if process.service else {}
+    if process.listens:
         listens[process.name] = ports.http(process.name)
+    # The demo's programs share nothing with the services, no health server either.
+    other = f"tcp://127.0.0.1:{ports.http(process.name)}" if process.listens else ""
     return Part(
         name=process.name,
         command=[sys.executable, "-m", process.module, *process.arguments],
         environment=environment(system, process),
-        ready=f"{health}/ready",
+        ready=f"{health}/ready" if health else other,
         listens=listens,
         stage=SERVICE,
         service=process.module if process.service else "",

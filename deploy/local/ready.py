@@ -136,6 +136,7 @@ def _kafka(address: str) -> Reason:
 
 
 PROBES: Mapping[str, Callable[[str], Reason]] = {
+    "": lambda _address: None,  # a program that says nothing about itself: it runs
     "tcp": _tcp,
     "http": _http,
     "postgresql": _postgres,

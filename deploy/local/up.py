@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from local import configuration, database, fetch, ports, postgres, ready, seed, topics
+from local.layout import write
 from local.parts import CAPTURE, INFRASTRUCTURE, SERVICE, Part, left_out, table
 from local.supervise import Supervisor, configure, launch
 from local.system import System, remember
@@ -61,6 +62,7 @@ def _fetch(system: System) -> bool:
 def _supervise(system: System) -> list[str]:
     """A supervisor that runs with the configuration as it must be now."""
     remember(system)
+    write(system.layout.state / "person", "".join(f"{name}={value}\n" for name, value in person(system).items()))
     configuration.render(system)
     supervisor, rewritten = Supervisor(system), configure(system)
     if not supervisor.alive():
@@ -99,16 +101,16 @@ def _say_all(what: str, names: list[str]) -> list[str]:
 def first_order(system: System) -> None:
     """One order from placed to delivered, live. Raises when it is not delivered."""
     print("\nThe first order:", flush=True)
-    environment = {**os.environ, **person(system)}
+    path = {"PYTHONPATH": system.layout.python_path}
+    environment = {**os.environ, **path, **person(system)}
     done = subprocess.run([sys.executable, "-m", "cli", "first-order"], env=environment, check=False)
     if done.returncode != 0:
         raise RuntimeError("The system is up, but its first order was not delivered. `./demae doctor` says more.")
 
 
 def person(system: System) -> dict[str, str]:
-    """What a client of this system needs to know."""
+    """What a client of this system needs to know; `./demae` reads it from the state folder."""
     return {
-        "PYTHONPATH": system.layout.python_path,
         "DEMAE_URL": system.url,
         "JWT_SECRET": system.keys.jwt,
         "DEMAE_STATE": str(system.layout.state),

@@ -1,0 +1,65 @@
+# demae. `make` alone lists what there is. (GNU make 3.81 and a POSIX shell are enough.)
+.DEFAULT_GOAL := help
+.PHONY: help up down clean status logs psql run test check bench lock
+
+# Any Python that is new enough; every other tool comes from requirements/ into .venv.
+PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+ifeq ($(PYTHON),)
+PYTHON := python3
+endif
+
+PREPARE = @$(PYTHON) deploy/local/prepare.py
+LOCAL = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m local
+# Those who only look need no Java, and nothing installed anew.
+THERE = @test -x .venv/bin/python || { echo "Nothing runs here yet: make up"; exit 1; }
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo; echo "  WITHOUT=payment   with up: leave a service to you, for a debugger"
+	@echo "  S=payment         with run, logs, psql: that service"
+	@echo "  ./demae --help    what to ask the running system"
+
+up: ## Start everything, wait until it is ready, and follow a first order
+	$(PREPARE) run
+	@$(LOCAL) up --without "$(WITHOUT)"
+
+down: ## Stop everything and keep the data
+	$(THERE)
+	@$(LOCAL) down
+
+clean: ## Stop everything and forget the data
+	$(THERE)
+	@$(LOCAL) clean
+
+status: ## Show every process: is it ready, since when, how much memory
+	$(THERE)
+	@$(LOCAL) status
+
+logs: ## Follow the logs, of all or of S=payment
+	$(THERE)
+	@$(LOCAL) logs $(S)
+
+psql: ## Open the database, as superuser or with the rights of S=payment
+	$(THERE)
+	@$(LOCAL) psql $(S)
+
+run: ## Run S=payment in the foreground, in place of the supervised one
+	$(THERE)
+	@$(LOCAL) run $(S)
+
+test: ## Run the checks, then every test, beside a running `make up`
+	$(PREPARE) dev
+	@PYTHONPATH=deploy .venv/bin/python -m local.suite $(ARGS)
+
+check: ## Run linters, types and import rules
+	$(PREPARE) dev --no-java
+	@PYTHONPATH=deploy .venv/bin/python -m local.check
+
+bench: ## Measure the whole system under load, and print a table
+	$(PREPARE) dev
+	@PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m bench
+
+lock: ## Resolve the dependencies of all pyproject files into requirements/
+	$(PREPARE) dev --no-java
+	@PYTHONPATH=deploy .venv/bin/python -m local.lock
