@@ -1,0 +1,83 @@
+"""The circuit: trouble in a row closes the door for a while, anything else does not."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from payment.circuit import Circuit
+from payment.provider import Unanswered
+from tests.support.waiting import until
+
+
+def failing(trouble: bool) -> Callable[[], None]:
+    """A call that ends without an answer."""
+
+    def call() -> None:
+        raise Unanswered("no answer", trouble=trouble)
+
+    return call
+
+
+def fail(circuit: Circuit, times: int, trouble: bool = True) -> None:
+    """Let calls fail."""
+    for _ in range(times):
+        with pytest.raises(Unanswered):
+            circuit.run(failing(trouble))
+
+
+def test_open_circuit_asks_nothing() -> None:
+    """After the troubles in a row the next call is not made."""
+    circuit, made = Circuit(3, 60), []
+    fail(circuit, 3)
+    with pytest.raises(Unanswered, match="circuit to the provider is open"):
+        circuit.run(lambda: made.append(1))
+    assert made == []
+
+
+def test_success_forgets_the_troubles() -> None:
+    """Only troubles in a row count."""
+    circuit = Circuit(3, 60)
+    fail(circuit, 2)
+    circuit.run(lambda: None)
+    fail(circuit, 2)
+    assert circuit.run(lambda: "asked") == "asked"
+
+
+def test_bad_request_opens_nothing() -> None:
+    """One order that the provider cannot make sense of says nothing about the others."""
+    circuit = Circuit(3, 60)
+    fail(circuit, 10, trouble=False)
+    assert circuit.run(lambda: "asked") == "asked"
+
+
+def test_circuit_closes_after_a_good_call() -> None:
+    """Once the time is over a call is let through, and its success closes the circuit."""
+    circuit = Circuit(1, 0.05)
+    fail(circuit, 1)
+
+    def asked() -> bool:
+        try:
+            return circuit.run(lambda: True)
+        except Unanswered:
+            return False
+
+    until(asked)
+    assert circuit.run(lambda: "asked") == "asked"
+
+
+def test_calls_run_side_by_side() -> None:
+    """No lock is held during a call: four of them meet inside."""
+    circuit, meeting = Circuit(), threading.Barrier(4, timeout=5)
+    threads = [threading.Thread(target=lambda: circuit.run(meeting.wait)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert not meeting.broken
+
+
+def test_fault_of_ours_is_not_swallowed() -> None:
+    """A bug in the call comes out as it is."""
+    with pytest.raises(ZeroDivisionError):
+        Circuit().run(lambda: 1 // 0)
