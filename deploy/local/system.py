@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from chassis.migrate import discover_roles
 from local import discovery, keys, layout, ports, postgres
 
 DATABASE = "demae"
@@ -58,7 +59,7 @@ def load(
     """The system at `where`. What is None is as it was at the last `up`; the state folder must exist."""
     remembered = layout.recall(where.state)
     found = discovery.processes(where.root)
-    roles = sorted(path.parent.name for path in (where.root / "services").glob("*/migrations"))
+    roles = discover_roles(where.root / "services")
     places = ports.places([p.name for p in found], remembered.get("places", []))
     return System(
         layout=where,

@@ -88,10 +88,24 @@ def test_publication_holds_every_outbox(blank_database: str, services: Path) -> 
     """A new service flows with no file edited."""
     migrate(blank_database, services, WORDS)
     (services / "gamma" / "migrations").mkdir(parents=True)
+    (services / "gamma" / "migrations" / "0001_first.sql").write_text("CREATE TABLE mine (n int);")
     migrate(blank_database, services, WORDS)
     with psycopg.connect(blank_database) as db:
         rows = db.execute("SELECT schemaname, tablename FROM pg_publication_tables ORDER BY 1").fetchall()
     assert rows == [("alpha", "outbox"), ("beta", "outbox"), ("gamma", "outbox")]
+
+
+def test_service_without_tables_has_a_role(blank_database: str, services: Path) -> None:
+    """It keeps nothing, so it has no schema; others may grant it something."""
+    (services / "reader").mkdir()
+    (services / "reader" / "pyproject.toml").touch()
+    (services / "beta" / "migrations" / "0002_grant.sql").write_text(
+        "GRANT USAGE ON SCHEMA beta TO reader; GRANT SELECT ON mine TO reader;"
+    )
+    migrate(blank_database, services, WORDS)
+    with psycopg.connect(as_role(blank_database, "reader")) as db:
+        assert db.execute("SELECT count(*) FROM beta.mine").fetchone() == (0,)
+        assert db.execute("SELECT to_regnamespace('reader')").fetchone() == (None,)
 
 
 def test_missing_passwords_are_named(services: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,9 @@
 """Roles, schemas, migrations and the publication, from the folders of the services.
 
-Every folder `services/NAME/migrations` is one schema NAME, owned by role `migrator`, used by login role NAME, which
-owns nothing and reaches no other schema. chassis's own tables come first, then the service's numbered files. Applied
-files are recorded with their checksum; one that has changed since is refused. Safe to run again, and from several
-places at once.
+Every service folder `services/NAME` has a login role NAME, which owns nothing; one with `migrations` has a schema NAME
+too, owned by role `migrator`, and its role reaches no other schema unless a migration grants it. chassis's own tables
+come first, then the service's numbered files. Applied files are recorded with their checksum; one that has changed
+since is refused. Safe to run again, and from several places at once.
 """
 
 from __future__ import annotations
@@ -40,12 +40,17 @@ OWN_SQL = Path(__file__).parent / "sql"
 
 
 def discover(services: Path) -> dict[str, Path]:
-    """Schema name → folder of its migrations, for every service that has one."""
-    found = {path.parent.name: path for path in sorted(services.glob("*/migrations")) if path.is_dir()}
-    for name in found:
+    """Schema name → folder of its migrations, for every service that keeps something."""
+    return {path.parent.name: path for path in sorted(services.glob("*/migrations")) if any(path.glob("*.sql"))}
+
+
+def discover_roles(services: Path) -> list[str]:
+    """Every service's name: one that keeps nothing has a role too, for what others grant it."""
+    names = {path.parent.name for path in services.glob("*/pyproject.toml")} | set(discover(services))
+    for name in names:
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", name):
             raise Fatal(f"{name!r} cannot name a schema and a role: use lower-case letters, digits and _")
-    return found
+    return sorted(names)
 
 
 def migrate(admin_url: str, services: Path, passwords: Mapping[str, str] | None = None) -> list[str]:
@@ -56,9 +61,10 @@ def migrate(admin_url: str, services: Path, passwords: Mapping[str, str] | None 
     Raises Fatal when an applied file was changed, psycopg.Error when a file fails (that file is rolled back whole).
     """
     schemas = discover(services)
-    words = passwords if passwords is not None else passwords_from_environment([*schemas, CDC, VERIFY])
+    roles = discover_roles(services)
+    words = passwords if passwords is not None else passwords_from_environment([*roles, CDC, VERIFY])
     with psycopg.connect(admin_url, autocommit=True) as db, locked(db):
-        make_roles(db, list(schemas), words)
+        make_roles(db, roles, words)
         applied = []
         for schema in schemas:
             make_schema(db, schema)
