@@ -31,10 +31,8 @@ class Settings(ServiceSettings):
     provider_calls: int = Field(default=4, gt=0)  # in flight at once; a slow provider wants more
 
 
-def build(settings: Settings, database: Database, log: Log) -> tuple[Consumer, Workers[Job, Answer]]:
-    """The service around a database and a log, real ones or fakes."""
-    transport = KeepAliveClient(settings.provider_url, settings.provider_timeout)
-    provider = Provider(settings.provider_url, settings.provider_key, transport)
+def build(database: Database, log: Log, provider: Provider, parallel: int) -> tuple[Consumer, Workers[Job, Answer]]:
+    """The service around a database, a log and a provider, real ones or fakes."""
     calls = Calls(database, provider, Circuit())
     workers = Workers(
         name="payment",
@@ -42,7 +40,7 @@ def build(settings: Settings, database: Database, log: Log) -> tuple[Consumer, W
         take=store.take,
         perform=calls.perform,
         settle=calls.settle,
-        size=settings.provider_calls,
+        size=parallel,
     )
 
     def handle(tx: Transaction, batch: Batch) -> None:
@@ -70,7 +68,10 @@ def main() -> None:
     settings = load(Settings)
     process = Process("payment", settings)
     database = Database(settings.database_url, "payment", size=settings.provider_calls + 2)
-    process.run(*build(settings, database, KafkaLog(settings, group="payment")))
+    transport = KeepAliveClient(settings.provider_url, settings.provider_timeout)
+    provider = Provider(settings.provider_url, settings.provider_key, transport)
+    process.run(*build(database, KafkaLog(settings, group="payment"), provider, settings.provider_calls))
+    provider.close()
     database.close()
 
 

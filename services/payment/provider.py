@@ -25,6 +25,7 @@ from payment.domain import (
 
 TROUBLE_STATUSES = frozenset({401, 403, 429})  # beside 5xx: nothing that is asked now will be answered
 INTENT_CANCELED = "intent_canceled"  # somebody closed it at the provider; no card can pay it any more
+BAD_CARD = "invalid_payment_method"  # a token that the provider does not know
 # What an intent's status says about a question that cannot be asked (any more).
 AFTER_CONFIRM: dict[str, Answer] = {"succeeded": Succeeded(), "canceled": Declined(INTENT_CANCELED)}
 AFTER_CANCEL: dict[str, Answer] = {"succeeded": Succeeded(), "canceled": Canceled()}
@@ -42,10 +43,15 @@ class Provider:
     """Asks one provider. Thread-safe."""
 
     def __init__(self, url: str, key: str, http_client: stripe.HTTPClient) -> None:
+        self._http = http_client
         stripe.enable_telemetry = False  # it would send the machine's platform, and cost CPU, with each call
         self._stripe = stripe.StripeClient(
             key, base_addresses={"api": url}, http_client=http_client, max_network_retries=0
         )
+
+    def close(self) -> None:
+        """Close the connections, when nobody asks any more."""
+        self._http.close()  # type: ignore[no-untyped-call]
 
     def ask(self, order_id: str, call: Call, *, key: str, again: bool) -> Answer:
         """The answer to `call`; raises Unanswered.
@@ -137,7 +143,7 @@ def _confirm_error(error: stripe.StripeError) -> Answer | None:
         case stripe.CardError():
             return Declined(_reason(error.error or error))
         case stripe.InvalidRequestError(param="payment_method"):
-            return Declined("invalid_payment_method")
+            return Declined(BAD_CARD)
     return AFTER_CONFIRM.get(_shown_status(error))
 
 

@@ -28,6 +28,7 @@ class KeepAliveClient(stripe.HTTPClient):
         self._prefix = len(f"{self._origin.scheme}://{self._origin.netloc}")
         self._timeout = timeout
         self._mine = threading.local()
+        self._all: list[Connection] = []
         self._tls = ssl.create_default_context() if self._origin.scheme == "https" else None
 
     def request(  # type: ignore[override]
@@ -44,13 +45,15 @@ class KeepAliveClient(stripe.HTTPClient):
             raise stripe.APIConnectionError(f"{type(error).__name__}: {error}") from error  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
-        """Close the calling thread's connection."""
-        self._connection().close()
+        """Close every thread's connection. Call it when no request is under way."""
+        for connection in self._all:
+            connection.close()
 
     def _connection(self) -> Connection:
         mine: Connection | None = getattr(self._mine, "connection", None)
         if mine is None:
             mine = self._mine.connection = self._connect()
+            self._all.append(mine)
         elif mine.sock is not None and _closed_by_server(mine):
             mine.close()
         return mine

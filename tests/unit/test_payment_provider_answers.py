@@ -21,7 +21,7 @@ from payment.domain import (
     Refunded,
     Succeeded,
 )
-from payment.provider import INTENT_CANCELED, Provider, Unanswered
+from payment.provider import BAD_CARD, INTENT_CANCELED, Provider, Unanswered
 
 CREATE = Create(1250, "EUR")
 CONFIRM = Confirm("pi_1", 1, "pm_card_visa")
@@ -82,7 +82,7 @@ ANSWERS: list[tuple[Call, Response, Answer]] = [
     (
         CONFIRM,
         error(400, "invalid_request_error", "resource_missing", param="payment_method"),
-        Declined("invalid_payment_method"),
+        Declined(BAD_CARD),
     ),
     (CONFIRM, unexpected("succeeded"), Succeeded()),
     (CONFIRM, unexpected("canceled"), Declined(INTENT_CANCELED)),
