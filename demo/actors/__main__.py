@@ -17,9 +17,11 @@ from actors.town import ActorsError, Plan, play
 from demae_client import DemaeError
 
 EX_CONFIG = 78
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False)
 
 
+@app.command()
 def main(  # noqa: PLR0913, PLR0917 - the options of a command
     orders: Annotated[int, typer.Option(min=1, help="How many orders.")] = 100,
     rate: Annotated[float, typer.Option(min=0.1, help="Orders a second.")] = 5.0,
@@ -67,4 +69,4 @@ def tell(status: Status, plan: Plan, stories: Sequence[Story]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

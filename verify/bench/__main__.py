@@ -28,9 +28,11 @@ from bench.truth import Truth
 IDLE_SECONDS = 10.0
 WARM_SECONDS = 10.0
 SHOWN = 10
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True)
 
 
+@app.command()
 def main(
     seconds: Annotated[float, typer.Option(min=3, help="Length of each phase of load.")] = 60.0,
     rate: Annotated[float, typer.Option(min=1, help="Orders a second in the first phase, open loop.")] = 20.0,
@@ -118,4 +120,4 @@ class Progress:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

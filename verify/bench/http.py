@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import urlsplit
 
 from httptools import HttpResponseParser
@@ -41,8 +42,7 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -100,7 +100,11 @@ class Http:
         """The body of the 200 answer. Raises HttpError; never repeats a request by itself."""
         async with self._room:
             connection = await self._connection()
-            answer = await connection.send(b"%b%d\r\n\r\n%b" % (head, len(body), body))
+            try:
+                answer = await connection.send(b"%b%d\r\n\r\n%b" % (head, len(body), body))
+            except BaseException:
+                connection.close()
+                raise
             self._idle.append(connection)
             return answer
 

@@ -1,7 +1,7 @@
 """CPU time and resident memory of every process of the stack, from /proc (Linux)."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,19 +20,24 @@ class Usage:
 
 
 def usage(roots: Mapping[str, int], memory: bool = True) -> Usage:
-    """What the parts (name → process id) and all their descendants have used; a part that is gone counts nothing."""
-    families = {name: family(pid) for name, pid in roots.items()}
+    """What the parts (name → process id) have used, each with its descendants that are no part themselves.
+
+    A part that is gone counts nothing.
+    """
+    families = {name: family(pid, frozenset(roots.values())) for name, pid in roots.items()}
     cpu = {name: sum(map(cpu_seconds, pids)) for name, pids in families.items()}
     pss = {name: sum(map(pss_mib, pids)) for name, pids in families.items()} if memory else {}
     return Usage(cpu, pss)
 
 
-def family(pid: int) -> list[int]:
-    """The process and everything below it."""
+def family(pid: int, others: Set[int]) -> list[int]:
+    """The process and everything below it, without the families of `others`."""
     try:
-        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+        children = psutil.Process(pid).children()
     except psutil.NoSuchProcess:
         return []
+    below = [family(child.pid, others) for child in children if child.pid not in others]
+    return [pid, *(one for members in below for one in members)]
 
 
 def cpu_seconds(pid: int) -> float:
