@@ -16,10 +16,11 @@ from api.handlers import Projector
 from api.principal import Tokens
 from api.schema import executable
 from api.settings import ApiSettings, HttpSettings
+from api.store import Allowances
 from chassis.consumer import Consumer, Timer
 from chassis.database import AsyncDatabase, Database
 from chassis.errors import Transient
-from chassis.kafka import KafkaLog
+from chassis.kafka import KafkaLog, Log
 from chassis.process import Process
 from chassis.settings import load
 
@@ -116,21 +117,26 @@ def http() -> None:
     Process("api http", settings).run(Http(settings))
 
 
-def projector() -> None:
-    """The fold of the log into orders, and the deadlines."""
-    settings = load(ApiSettings)
-    consumer = Consumer(
+def build(database: Database, log: Log, allowances: Allowances) -> Consumer:
+    """The projector's consumer, not started."""
+    return Consumer(
         name="api",
-        database=Database(settings.database_url, "api projector"),
-        log=KafkaLog(settings, group="api"),
+        database=database,
+        log=log,
         topics=handlers.TOPICS,
         reads=READS,
-        handle=Projector(settings.allowances).handle,
+        handle=Projector(allowances).handle,
         wants=handlers.wants,
         passes=handlers.PASSES,
         timers=[Timer(SCAN_SECONDS, handlers.ask_deadlines)],
     )
-    Process("api projector", settings).run(consumer)
+
+
+def projector() -> None:
+    """The fold of the log into orders, and the deadlines."""
+    settings = load(ApiSettings)
+    database = Database(settings.database_url, "api projector")
+    Process("api projector", settings).run(build(database, KafkaLog(settings, group="api"), settings.allowances))
 
 
 PROCESSES = {"http": http, "projector": projector}

@@ -58,7 +58,7 @@ class Commands:
     async def place(self, request: Request, trace: str | None) -> Outcome:
         """Places an order once per (customer, key). One round trip when the menu at hand is still the valid one."""
         try:
-            check_request(request.key, request.lines, request.payment_method)
+            check_request(request.key, request.restaurant_id, request.lines, request.payment_method)
             async with self._database.connection() as db:
                 order = await self._place_from_memory(db, request, trace)
                 return Outcome(order or await self._place(db, request, trace))

@@ -169,10 +169,18 @@ def decide(order: Order, given: Command | Fact) -> list[Fact]:
     return []
 
 
-def check_request(key: str, lines: tuple[Line, ...], payment_method: str) -> None:
+def check_request(key: str, restaurant_id: str, lines: tuple[Line, ...], payment_method: str) -> None:
     """Raises `Refused` for a request that is wrong by itself, whatever is on the menu."""
-    if len(key) not in KEY_LENGTH:
+    if len(key) not in KEY_LENGTH or not key.isprintable():
         raise _invalid("The key is 8 to 64 characters long.", "input.idempotencyKey")
+    if not restaurant_id.isprintable():
+        raise _invalid("That is no restaurant's id.", "input.restaurantId")
+    _check_lines(lines)
+    if len(payment_method) not in METHOD_LENGTH or not payment_method.isprintable():
+        raise _invalid("The payment method is the provider's token.", "input.paymentMethod")
+
+
+def _check_lines(lines: tuple[Line, ...]) -> None:
     if not 1 <= len(lines) <= MAX_LINES:
         raise _invalid(f"An order has 1 to {MAX_LINES} lines.", "input.items")
     seen = set()
@@ -182,8 +190,6 @@ def check_request(key: str, lines: tuple[Line, ...], payment_method: str) -> Non
         if line.item_id in seen:
             raise _invalid("Each item stands in one line.", f"input.items.{n}.itemId")
         seen.add(line.item_id)
-    if len(payment_method) not in METHOD_LENGTH:
-        raise _invalid("The payment method is the provider's token.", "input.paymentMethod")
 
 
 def _invalid(message: str, field: str) -> Refused:

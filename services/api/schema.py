@@ -149,6 +149,8 @@ async def resolve_restaurants(_: None, info: Info, first: int | None = None, aft
 
 @query.field("restaurant")
 async def resolve_restaurant(_: None, info: Info, id: str) -> Shape | None:  # noqa: A002
+    if not id.isprintable():
+        return None
     async with info.context.database.connection() as db:
         found = await queries.restaurant(db, id)
     return shapes.restaurant(found.restaurant) if found else None

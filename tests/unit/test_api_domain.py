@@ -250,18 +250,20 @@ LINES = (Line("soba", 1),)
         ("k" * 8, (Line("soba", 51),), "pm", "input.items.0.quantity"),
         ("k" * 8, (Line("soba", 1), Line("soba", 2)), "pm", "input.items.1.itemId"),
         ("k" * 8, LINES, "", "input.paymentMethod"),
+        ("k" * 8, LINES, "pm\n", "input.paymentMethod"),
+        ("k" * 7 + "\0", LINES, "pm", "input.idempotencyKey"),
     ],
 )
 def test_wrong_request_is_refused(key: str, lines: tuple[Line, ...], method: str, where: str) -> None:
     """The limits of the schema, each with the field at fault."""
     with pytest.raises(Refused) as refusal:
-        check_request(key, lines, method)
+        check_request(key, "r-1", lines, method)
     assert (refusal.value.code, refusal.value.field) == (Code.INVALID_INPUT, where)
 
 
 def test_right_request_passes() -> None:
     """The bounds themselves are allowed."""
-    check_request("k" * 8, tuple(Line(str(n), 50) for n in range(20)), "pm_card_visa")
+    check_request("k" * 8, "r-1", tuple(Line(str(n), 50) for n in range(20)), "pm_card_visa")
 
 
 @pytest.mark.parametrize("status", [s for s in Status if s in domain.OPEN and s is not Status.PICKED_UP])
