@@ -37,6 +37,7 @@ class Watch:
         self._registered: Sequence[str] = ()
         self._compared = self._pruned = -float("inf")
         self._trouble = ""
+        self._failure: BaseException | None = None
         self._stopping = threading.Event()
         self._beat = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -52,7 +53,7 @@ class Watch:
 
     def alive(self) -> bool:
         """The loop turns."""
-        return time.monotonic() - self._beat < STUCK_SECONDS
+        return self._failure is None and time.monotonic() - self._beat < STUCK_SECONDS
 
     def ready(self) -> str | None:
         """Always: what the connector says of itself is no reason to believe or to doubt it. See `Clock.ready`."""
@@ -70,9 +71,10 @@ class Watch:
         telemetry.connector_up.set(connector is not None and {connector.state, *connector.tasks} == {"RUNNING"})
         repair = domain.repair(slot, connector)
         if repair is None and self._must_compare(tables):
-            repair = self._compare(tables)
-        if repair is not None:
-            self._do(repair, tables)
+            repair = Repair.REGISTER
+        if repair is not None and self._done(repair, tables):
+            telemetry.repairs.labels(repair.value).inc()
+            log.warning("repaired change data capture", event_key=f"watch.{repair.value}", tables=len(tables))
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -82,6 +84,10 @@ class Watch:
                 self._trouble = ""
             except Transient as error:
                 self._report(str(error))
+            except Exception as error:
+                self._failure = error
+                log.exception("the watch failed", event_key="watch.failed")
+                return
             self._stopping.wait(RETRY_SECONDS if self._trouble else LOOK_SECONDS)
         self._connect.close()
 
@@ -94,22 +100,23 @@ class Watch:
     def _must_compare(self, tables: Sequence[str]) -> bool:
         return tables != self._registered or time.monotonic() - self._compared >= COMPARE_SECONDS
 
-    def _compare(self, tables: Sequence[str]) -> Repair | None:
-        if self._connect.configuration() != configuration(self._source, tables):
-            return Repair.REGISTER
-        self._registered, self._compared = tables, time.monotonic()
-        return None
-
-    def _do(self, repair: Repair, tables: Sequence[str]) -> None:
+    def _done(self, repair: Repair, tables: Sequence[str]) -> bool:
+        """Whether there was something to do."""
         if repair is Repair.REGISTER:
-            self._connect.register(configuration(self._source, tables))
-            self._registered, self._compared = tables, time.monotonic()
-        elif repair is Repair.RESTART:
-            self._connect.restart()
-        elif not self._drop_lost_slot():
-            return
-        telemetry.repairs.labels(repair.value).inc()
-        log.warning("repaired change data capture", event_key=f"watch.{repair.value}", tables=len(tables))
+            return self._register(tables)
+        if repair is Repair.DROP_SLOT:
+            return self._drop_lost_slot()
+        self._connect.restart()
+        return True
+
+    def _register(self, tables: Sequence[str]) -> bool:
+        """Only what differs: the same configuration again would start the task anew for nothing."""
+        wanted = configuration(self._source, tables)
+        differs = self._connect.configuration() != wanted
+        if differs:
+            self._connect.register(wanted)
+        self._registered, self._compared = tables, time.monotonic()
+        return differs
 
     def _prune(self) -> None:
         if time.monotonic() - self._pruned >= PRUNE_SECONDS:
