@@ -144,7 +144,7 @@ def same_statements(scratch: Scratch, revision: str) -> tuple[str, dict[str, str
     wanted, document, data = sample
     variables = {
         "customer": "bench-customer", "restaurant": RESTAURANT, "revision": revision, "allowance": "60",
-        "input": "\\x" + bytes(wanted).hex(), "document": document, "data": data, "trace": "",
+        "input": "\\x" + bytes(wanted).hex(), "document": document, "data": data,
     }  # fmt: skip
     statements = [statement.strip() + ";" for statement in (store.RECALL, store.PLACE)]
     script = "\n".join(["\\set key random(1, 9000000000000000000)", *map(by_pgbench, statements)])
@@ -153,7 +153,7 @@ def same_statements(scratch: Scratch, revision: str) -> tuple[str, dict[str, str
 
 def by_pgbench(statement: str) -> str:
     """psycopg's placeholders as pgbench's variables; ids as calls."""
-    made = {"order": "uuidv7()", "event": "uuidv7()"}
+    made = {"order": "uuidv7()", "event": "uuidv7()", "trace": "NULL"}
     return NAMED.sub(lambda match: made.get(match[1], f":{match[1]}"), statement)
 
 
