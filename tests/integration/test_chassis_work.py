@@ -79,12 +79,15 @@ def add(url: str, *keys: str) -> None:
 
 @contextmanager
 def workers(
-    url: str, perform: Callable[[Task], object], settled: Callable[[Transaction, Task, object], Sequence[Task]] = settle
+    url: str,
+    perform: Callable[[Task], object],
+    settled: Callable[[Transaction, Task, object], Sequence[Task]] = settle,
+    scan_seconds: float = 0.05,
 ) -> Iterator[Workers[Task, object]]:
     """A running pool of two."""
     database = Database(url, "workers")
     pool = Workers(
-        name="test", database=database, take=take, perform=perform, settle=settled, size=2, scan_seconds=0.05
+        name="test", database=database, take=take, perform=perform, settle=settled, size=2, scan_seconds=scan_seconds
     )
     pool.start()
     try:
@@ -115,6 +118,29 @@ def test_unknown_outcomes_come_due_again(url: str) -> None:
     with workers(url, perform):
         until(lambda: ask(url, "SELECT 1 FROM fact"))
     assert [task.lease for task in calls] == [1, 2]
+
+
+def test_next_call_of_a_row_stays_in_its_thread(url: str) -> None:
+    """A follow-up does not queue behind other rows, nor wake another worker."""
+    threads: list[str] = []
+
+    def perform(_: Task) -> None:
+        threads.append(threading.current_thread().name)
+
+    def settle_twice(tx: Transaction, task: Task, answer: object) -> Sequence[Task]:
+        return [task] if len(threads) < 10 else settle(tx, task, answer)
+
+    add(url, "a")
+    with workers(url, perform, settle_twice):
+        until(lambda: ask(url, "SELECT 1 FROM fact"))
+    assert len(set(threads)) == 1
+
+
+def test_backlog_does_not_wait_for_scans(url: str) -> None:
+    """A scan that found all it could take is followed by the next at once: an outage's rows are not doled out."""
+    add(url, *(f"k{n}" for n in range(350)))
+    with workers(url, lambda _: None, scan_seconds=2.0):
+        until(lambda: ask(url, "SELECT count(*) FROM fact") == [(350,)], seconds=6)
 
 
 @pytest.mark.parametrize(("settled", "facts"), [(settle, 1), (settle_unguarded, 2)], ids=["leased", "control"])
