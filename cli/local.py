@@ -5,41 +5,34 @@ from contextlib import contextmanager
 
 from cli.errors import CommandError
 from cli.processes import Part
-from local import layout, parts, system
-from local.supervise import Supervisor
-
-DOWN = "The local runtime is not up: `make up` starts it."
+from local.control import Control, NotUpError, Running, here
 
 
 class LocalRuntime:
     """`processes.Runtime` of `deploy/local`: the system that DEMAE_STATE names, or that of this checkout."""
 
     def parts(self) -> list[Part]:
-        with self._supervisor() as (known, supervisor):
-            states = supervisor.states()
-            wanted = [part for part in parts.table(known) if part.autostart]
-        found = []
-        for part in wanted:
-            state = states.get(part.name)
-            word, pid = (state.word, state.pid or None) if state else ("ABSENT", None)
-            found.append(Part(part.name, word, pid, part.health or None))
-        return found
+        with control() as running:
+            return [described(name, one) for name, one in running.running().items() if one.part.autostart]
 
     def kill(self, name: str) -> None:
-        with self._supervisor() as (_, supervisor):
-            supervisor.signal(name, "KILL")
+        with control() as running:
+            running.kill(name)
 
     def start(self, name: str) -> None:
-        with self._supervisor() as (_, supervisor):
-            supervisor.start(name)
+        with control() as running:
+            running.start(name)
 
-    @contextmanager
-    def _supervisor(self) -> Iterator[tuple[system.System, Supervisor]]:
-        where = layout.from_environment()
-        if not where.state.exists():
-            raise CommandError(DOWN)
-        known = system.load(where)
-        supervisor = Supervisor(known)
-        if not supervisor.alive():
-            raise CommandError(DOWN)
-        yield known, supervisor
+
+def described(name: str, one: Running) -> Part:
+    """What the commands need of it."""
+    return Part(name, one.state.word, one.state.pid or None, one.part.health or None)
+
+
+@contextmanager
+def control() -> Iterator[Control]:
+    """The running system; CommandError when there is none."""
+    try:
+        yield here()
+    except NotUpError as error:
+        raise CommandError(str(error)) from error

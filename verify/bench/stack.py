@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import layout, parts, system
-from local.supervise import Supervisor
+from local import parts, supervise, system
+from local.control import NotUpError, here
 
 
 class StackError(Exception):
@@ -53,17 +53,10 @@ class Stack:
 
 def find() -> Stack:
     """The system that DEMAE_STATE names, or that of this checkout. Raises StackError when it is not up."""
-    where = layout.from_environment()
-    if not where.state.exists():
-        raise StackError("There is no running system: `make up` first.")
-    known = system.load(where)
-    supervisor = Supervisor(known)
-    if not supervisor.alive():
-        raise StackError("The system is not running: `make up` first.")
-    pids = {name: state.pid for name, state in supervisor.states().items() if state.pid}
-    return Stack(known, pids | {"supervisor": supervisor_pid(known)})
-
-
-def supervisor_pid(known: system.System) -> int:
-    """From its own file."""
-    return int((known.layout.state / "supervisord.pid").read_text())
+    try:
+        control = here()
+        pids = {name: one.state.pid for name, one in control.running().items() if one.state.pid}
+    except NotUpError as error:
+        raise StackError(str(error)) from error
+    supervisor = int(supervise.pidfile(control.system).read_text())
+    return Stack(control.system, pids | {"supervisor": supervisor})
