@@ -8,7 +8,7 @@ topic has already said (a record can pass before its commit is visible).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -71,12 +71,13 @@ Bodies = dict[tuple[Plan, int], str]
 class Channel:
     """The streams of one order. Belongs to the event loop; only `_catch_up` awaits."""
 
-    __slots__ = ("_behind", "_held", "_journal", "_task", "_timeline", "order_id", "streams")
+    __slots__ = ("_behind", "_held", "_journal", "_on_empty", "_task", "_timeline", "order_id", "streams")
 
-    def __init__(self, order_id: str, journal: Reads) -> None:
+    def __init__(self, order_id: str, journal: Reads, on_empty: Callable[[Channel], None]) -> None:
         self.order_id = order_id
         self.streams: set[Stream] = set()
         self._journal = journal
+        self._on_empty = on_empty
         self._behind: set[Stream] = set()
         self._timeline: list[dict[str, Any]] = []
         self._held: dict[int, Version] = {}  # what arrived during a read; an order has about a dozen versions
@@ -92,6 +93,8 @@ class Channel:
         """Idempotent."""
         self.streams.discard(stream)
         self._behind.discard(stream)
+        if not self.streams:
+            self._on_empty(self)
 
     def want(self, stream: Stream, reason: str) -> None:
         """The stream needs a read of the journal that begins after now; `reason` as in metrics.reads."""
@@ -103,13 +106,13 @@ class Channel:
 
     def arrive(self, version: Version) -> None:
         """A version came out of the topic."""
-        if self._task is not None:
-            self._held[version.number] = version
         self._extend(version)
         bodies: Bodies = {}
         for stream in tuple(self.streams):
             if not stream.behind:
                 self._offer_live(stream, version, bodies)
+        if self._task is not None:  # also when this very version made a gap: the read may be older than the record
+            self._held[version.number] = version
 
     def compare(self, head: int) -> None:
         """The table has versions up to `head`: whoever has not, reads."""
@@ -152,14 +155,15 @@ class Channel:
             for stream in streams & self.streams:
                 self._fail(stream, "INTERNAL", "This order cannot be shown.")
             return True
-        for version in versions:
+        held = [version for _, version in sorted(self._held.items())]
+        for version in (*versions, *held):
             self._extend(version)
         bodies: Bodies = {}
         for stream in streams & self.streams:
-            self._serve(stream, versions, bodies)
+            self._serve(stream, versions, held, bodies)
         return not self._behind & streams
 
-    def _serve(self, stream: Stream, versions: list[Version], bodies: Bodies) -> None:
+    def _serve(self, stream: Stream, versions: list[Version], held: list[Version], bodies: Bodies) -> None:
         """Who may see the newest version may see the order's history; then what arrived during the read."""
         stream.behind = False
         if not versions or not may_see(stream.principal, versions[-1].order):
@@ -168,7 +172,7 @@ class Channel:
         for version in versions:
             if not stream.behind:
                 self._offer(stream, version, bodies, 0.0)
-        for _, version in sorted(self._held.items()):
+        for version in held:
             if not stream.behind and stream in self.streams:
                 self._offer_live(stream, version, bodies)
         if not stream.behind and stream in self.streams and settled(versions[-1].order):

@@ -48,18 +48,13 @@ class Hub:
         key = order_id.encode()
         channel = self._channels.get(key)
         if channel is None:
-            channel = self._channels[key] = Channel(order_id, self._journal)
+            channel = self._channels[key] = Channel(order_id, self._journal, self._forget)
         channel.join(stream)
 
     def leave(self, stream: Stream) -> None:
         """End a subscription, whoever ends it. Idempotent."""
-        channel = stream.channel
-        if channel is None:
-            return
-        channel.leave(stream)
-        key = channel.order_id.encode()
-        if not channel.streams and self._channels.get(key) is channel:
-            del self._channels[key]
+        if stream.channel is not None:
+            stream.channel.leave(stream)
 
     def resume(self, stream: Stream) -> None:
         """The stream's reader can take more again."""
@@ -87,6 +82,11 @@ class Hub:
     def resync(self) -> None:
         """The topic's position jumped: records may be missing, so compare everybody with the table now."""
         self._resync.set()
+
+    def _forget(self, channel: Channel) -> None:
+        key = channel.order_id.encode()
+        if self._channels.get(key) is channel:
+            del self._channels[key]
 
     async def run(self) -> None:
         """Sweeps for ever, every few seconds and at each `resync`. Cancel it to stop."""
