@@ -35,4 +35,3 @@ class HttpSettings(ApiSettings):
     jwt_secret: str = Field(min_length=32)
     schema_path: Path = SDL
     pool_size: int = 4
-    development: bool = False
