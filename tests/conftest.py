@@ -5,6 +5,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.databases import TestServer, running_server, service_databases
+from tests.support.stack import LocalStack, local_stack
+
+
+def pytest_report_header() -> str:
+    """Where the tests that need a whole system run it."""
+    return "runtime: local processes"
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +37,10 @@ def blank_database(postgres: TestServer) -> Iterator[str]:
     name = postgres.create()
     yield postgres.url(database=name)
     postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[LocalStack]:
+    """A whole system for the run, with ports and data of its own: see tests/support/stack.py for what it offers."""
+    with local_stack() as running:
+        yield running

@@ -1,14 +1,13 @@
 """`make down` and `make clean`: nothing of the system stays behind, whatever happened to its supervisor."""
 
 import shutil
-import time
+
+import psutil
 
 from local.parts import CAPTURE, SERVICE, table
-from local.supervise import Supervisor
+from local.supervise import STOP_SECONDS, Supervisor, supervisor_process
 from local.sweep import sweep
 from local.system import System
-
-STOP_SECONDS = 30.0
 
 
 def down(system: System) -> None:
@@ -33,21 +32,9 @@ def clean(system: System) -> None:
 def _stop_in_order(system: System, supervisor: Supervisor) -> None:
     """Those who use a thing before the thing: nobody spends its last second on reconnecting."""
     parts = table(system)
-    for stages in ((SERVICE, CAPTURE), ()):
-        chosen = {part.name for part in parts if not stages or part.stage in stages}
-        _stop(supervisor, chosen)
+    supervisor.stop_all({part.name for part in parts if part.stage in (SERVICE, CAPTURE)})
+    supervisor.stop_all({part.name for part in parts})
+    keeper = supervisor_process(system)
     supervisor.shutdown()
-    deadline = time.monotonic() + STOP_SECONDS
-    while supervisor.alive() and time.monotonic() < deadline:
-        time.sleep(0.05)
-
-
-def _stop(supervisor: Supervisor, names: set[str]) -> None:
-    known = supervisor.states()
-    for name in names & known.keys():
-        supervisor.stop(name, wait=False)
-    deadline = time.monotonic() + STOP_SECONDS
-    while time.monotonic() < deadline:
-        if not any(state.pid for name, state in supervisor.states().items() if name in names):
-            return
-        time.sleep(0.05)
+    if keeper:
+        psutil.wait_procs([keeper], timeout=STOP_SECONDS)

@@ -52,7 +52,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Layout:
     downloads = Path(values.get("DEMAE_DOWNLOADS") or ROOT / ".run" / "downloads").absolute()
     offset = values.get("DEMAE_PORT_OFFSET") or str(recall(state).get("offset", 0))
     if not offset.lstrip("-").isdigit():
-        raise SystemExit(f"DEMAE_PORT_OFFSET is {offset!r}: it must be a number, such as 1000")
+        raise SystemExit(f"DEMAE_PORT_OFFSET is {offset!r}: it must be a number, such as 100")
     return Layout(ROOT, state, downloads, int(offset))
 
 

@@ -10,7 +10,7 @@ import psutil
 
 from local import postgres, ready
 from local.parts import Part, table
-from local.supervise import State, Supervisor
+from local.supervise import State, Supervisor, supervisor_process
 from local.system import DATABASE, System
 
 STOPPED = State("STOPPED", 0, 0)
@@ -41,8 +41,9 @@ def status(system: System) -> int:
             f"{line.name:<16} {line.word.lower():<9} {line.pid or '':>7} {_age(line.seconds):>8}"
             f" {line.megabytes:>5.0f} MB  {line.note}"
         )
-    keeper = psutil.Process(int((system.layout.state / "supervisord.pid").read_text()))
-    print(f"{'in all':<16} {'':<9} {'':>7} {'':>8} {sum(x.megabytes for x in lines) + _memory(keeper.pid):>5.0f} MB")
+    keeper = supervisor_process(system)
+    # The supervisor is everybody's parent: its own share and its children's are the whole system's.
+    print(f"{'in all':<16} {'':<9} {'':>7} {'':>8} {_memory(keeper.pid) if keeper else 0:>5.0f} MB")
     return 0 if all(line.note == "ready" for line in lines if line.word != "STOPPED") else 1
 
 
@@ -57,7 +58,7 @@ def _memory(pid: int) -> float:
     """PSS where the system tells it (Linux), else resident memory; in MB."""
     try:
         process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)] if process.name() != "supervisord" else [process]
+        family = [process, *process.children(recursive=True)]
         return sum(getattr(p.memory_full_info(), "pss", p.memory_info().rss) for p in family) / 2**20
     except psutil.Error:
         return 0.0

@@ -55,7 +55,7 @@ class Ports:
 def places(processes: Iterable[str], remembered: Sequence[str]) -> list[str]:
     """Every process's number: those that were given stay, so that a new service moves nobody."""
     wanted = list(processes)
-    kept = list(remembered) or [name for name in FIRST if name in wanted]
+    kept = list(remembered or FIRST)
     given = [*kept, *(name for name in sorted(wanted) if name not in kept)]
     if len(given) > PLACES:
         raise SystemExit(f"{len(given)} processes, and room for {PLACES}: widen PLACES in deploy/local/ports.py")
@@ -69,7 +69,7 @@ def refuse_taken(wanted: Mapping[str, int], own: str) -> None:
     if not taken:
         return
     lines = [f"Port {port} ({who}) is taken by {_describe(holders[port], own)}." for who, port in taken.items()]
-    advice = "Stop it, or move all ports of this system: DEMAE_PORT_OFFSET=1000 make up"
+    advice = "Stop it, or move all ports of this system: DEMAE_PORT_OFFSET=100 make up"
     raise PortTaken("\n".join([*lines, advice]))
 
 
@@ -92,4 +92,4 @@ def _describe(pid: int | None, own: str) -> str:
         return f"process {pid}"
     if mark == own:
         return f"{name} (pid {pid}), left over from this system: `make down` sweeps it"
-    return f"{name} (pid {pid}), of the demae in {mark}" if mark else f"{name} (pid {pid})"
+    return f"{name} (pid {pid}) of the demae in {mark}" if mark else f"{name} (pid {pid})"

@@ -79,7 +79,10 @@ class Waiting:
     def remind(self) -> None:
         if self.pending and time.monotonic() - self._reminded > REMIND_SECONDS:
             self._reminded = time.monotonic()
-            self._tell("waiting for " + "; ".join(f"{name}: {self._reasons[name]}" for name in self.pending))
+            groups: dict[str, list[str]] = {}
+            for name in self.pending:
+                groups.setdefault(self._reasons[name], []).append(name)
+            self._tell("waiting: " + "; ".join(f"{', '.join(names)} ({why})" for why, names in groups.items()))
 
     def _fail(self, said: str, name: str) -> None:
         log = self._system.layout.log(name)

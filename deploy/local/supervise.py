@@ -7,9 +7,12 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any, cast
-from xmlrpc.client import Fault, ServerProxy
+from typing import Any
+from xmlrpc.client import Fault, ProtocolError, ServerProxy
+
+import psutil
 
 from local.layout import write
 from local.parts import Part, table
@@ -17,9 +20,9 @@ from local.system import System
 
 # What the processes inherit from the person who starts them; all else comes from the table.
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER")
+STOP_SECONDS = 30.0  # twice stopwaitsecs: then supervisor has killed it
 HEAD = """\
 [supervisord]
-nodaemon = true
 logfile = {log}
 logfile_maxbytes = 1MB
 logfile_backups = 1
@@ -72,49 +75,59 @@ class Supervisor:
     """The control socket. Every method raises OSError when no supervisor answers."""
 
     def __init__(self, system: System) -> None:
-        address = f"http://demae:{system.keys.supervisor}@127.0.0.1:{system.ports.supervisor}/RPC2"
-        self._rpc: Any = ServerProxy(address)
+        self._address = f"http://demae:{system.keys.supervisor}@127.0.0.1:{system.ports.supervisor}/RPC2"
 
     def alive(self) -> bool:
         """Whether this system's supervisor answers (another's refuses the password)."""
         try:
-            return bool(self._rpc.supervisor.getState()["statename"] == "RUNNING")
-        except Exception:
+            said = self._ask("getState")
+        except (OSError, ProtocolError, HTTPException):
             return False
+        return bool(said["statename"] == "RUNNING")
 
     def states(self) -> dict[str, State]:
         """Every known process by name."""
-        found = cast(list[dict[str, Any]], self._rpc.supervisor.getAllProcessInfo())
+        found: list[dict[str, Any]] = self._ask("getAllProcessInfo")
         return {p["name"]: State(p["statename"], p["pid"], p["start"]) for p in found}
 
     def start(self, name: str) -> bool:
         """Starts without waiting; False when it runs already."""
-        return self._unless("ALREADY_STARTED", self._rpc.supervisor.startProcess, name, False)
+        return self._unless("ALREADY_STARTED", "startProcess", name, False)
 
     def stop(self, name: str, *, wait: bool = True) -> bool:
         """False when it does not run."""
-        return self._unless("NOT_RUNNING", self._rpc.supervisor.stopProcess, name, wait)
-
-    def signal(self, name: str, signal: str) -> None:
-        self._rpc.supervisor.signalProcess(name, signal)
+        return self._unless("NOT_RUNNING", "stopProcess", name, wait)
 
     def reload(self) -> list[str]:
         """Reads the configuration again; processes that changed are stopped; -> all that changed or came or went."""
-        [[added, changed, removed]] = self._rpc.supervisor.reloadConfig()
+        [[added, changed, removed]] = self._ask("reloadConfig")
+        self.stop_all({*changed, *removed})
         for name in [*changed, *removed]:
-            self._rpc.supervisor.stopProcessGroup(name, True)
-            self._rpc.supervisor.removeProcessGroup(name)
+            self._ask("removeProcessGroup", name)
         for name in [*added, *changed]:
-            self._rpc.supervisor.addProcessGroup(name)
+            self._ask("addProcessGroup", name)
         return sorted([*added, *changed, *removed])
 
-    def shutdown(self) -> None:
-        self._rpc.supervisor.shutdown()
+    def stop_all(self, names: set[str]) -> None:
+        """Stops these at the same time, and returns when they are gone."""
+        for name in names & self.states().keys():
+            self.stop(name, wait=False)
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(state.pid for name, state in self.states().items() if name in names):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not stopped after {STOP_SECONDS:.0f} s: one of {', '.join(sorted(names))}")
+            time.sleep(0.05)
 
-    @staticmethod
-    def _unless(fault: str, call: Any, *arguments: Any) -> bool:
+    def shutdown(self) -> None:
+        self._ask("shutdown")
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        with ServerProxy(self._address) as server:
+            return getattr(server.supervisor, method)(*arguments)
+
+    def _unless(self, fault: str, method: str, *arguments: Any) -> bool:
         try:
-            call(*arguments)
+            self._ask(method, *arguments)
         except Fault as refused:
             if fault in refused.faultString:
                 return False
@@ -145,25 +158,27 @@ def pidfile(system: System) -> Path:
     return system.layout.state / "supervisord.pid"
 
 
+def supervisor_process(system: System) -> psutil.Process | None:
+    """The supervisor's own process, when it runs."""
+    try:
+        process = psutil.Process(int(pidfile(system).read_text()))
+        return process if process.environ().get("DEMAE_MARK") == system.mark else None
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
 def launch(system: System, seconds: float = 15.0) -> None:
-    """Starts the supervisor in a session of its own: Ctrl-C in the terminal does not reach it."""
+    """Starts the supervisor, which leaves for a session of its own: Ctrl-C in the terminal does not reach it."""
     program = Path(sys.executable).with_name("supervisord")
     words = [sys.executable, str(program), "-c", str(system.layout.state / "supervisord.conf")]
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    environment["DEMAE_MARK"] = system.mark
     output = system.layout.log("supervisord-output")
     with output.open("wb") as sink:
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-            env={**environment, "DEMAE_MARK": system.mark},
-            cwd=system.layout.root,
-            start_new_session=True,
-        )
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment, check=False)
     supervisor, deadline = Supervisor(system), time.monotonic() + seconds
-    while not supervisor.alive():
-        if process.poll() is not None or time.monotonic() > deadline:
+    while done.returncode != 0 or not supervisor.alive():
+        if done.returncode != 0 or time.monotonic() > deadline:
             raise RuntimeError(f"The process supervisor did not start:\n{output.read_text(errors='replace')[-2000:]}")
         time.sleep(0.1)
 

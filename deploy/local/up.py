@@ -11,10 +11,12 @@ from local import configuration, database, fetch, ports, postgres, ready, seed, 
 from local.layout import write
 from local.parts import CAPTURE, INFRASTRUCTURE, SERVICE, Part, left_out, table
 from local.supervise import Supervisor, configure, launch
+from local.sweep import sweep
 from local.system import System, remember
 
-START_SECONDS = 60.0
-READY_SECONDS = 90.0
+# What fails is noticed at once (see ready.py): these bound what only takes long, on a machine with other work.
+START_SECONDS = 120.0
+READY_SECONDS = 180.0
 
 
 def say(line: str) -> None:
@@ -66,6 +68,7 @@ def _supervise(system: System) -> list[str]:
     configuration.render(system)
     supervisor, rewritten = Supervisor(system), configure(system)
     if not supervisor.alive():
+        _say_all("swept, of a supervisor that was killed:", sweep(system.mark))
         listening = {who: port for part in table(system) for who, port in part.listens.items()}
         ports.refuse_taken({**listening, "process supervisor": system.ports.supervisor}, system.mark)
         launch(system)

@@ -31,17 +31,25 @@ def folder() -> Path:
 
 def sweep() -> None:
     """Ends the processes and removes the folders of runs that are no more."""
-    for process in psutil.process_iter():
-        try:
-            run = process.environ().get(MARK)
-        except (psutil.Error, OSError):
-            continue
-        if run is not None and not _alive(run):
+    # A supervisor starts again what was killed before it: look until nothing is found.
+    while orphans := [process for process in psutil.process_iter() if _orphan(process)]:
+        for process in orphans:
             _kill(process)
     for path in Path(tempfile.gettempdir()).glob("demae-test-*"):
         found = _FOLDER.match(path.name)
         if found and not _alive(found[1]):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _orphan(process: psutil.Process) -> bool:
+    try:
+        variables = process.environ() if process.status() != psutil.STATUS_ZOMBIE else {}
+    except (psutil.Error, OSError):
+        return False
+    # The processes of a whole system carry the path of its state folder, which lies in a folder of the run.
+    found = _FOLDER.match(Path(variables.get("DEMAE_MARK", "/")).parent.name)
+    run = variables.get(MARK) or (found[1] if found else None)
+    return run is not None and not _alive(run)
 
 
 def _kill(process: psutil.Process) -> None:
