@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -132,7 +132,7 @@ class Client:
 
     def watch(
         self, order_id: str, after: int = 0, *, attempts: int | None = None, fields: str = ORDER_FIELDS
-    ) -> AsyncIterator[Order]:
+    ) -> AsyncGenerator[Order]:
         """Every version after `after`, each once, in order, across reconnects, until settled: see `Socket.watch`."""
         return self.socket.watch(order_id, after, attempts=attempts, fields=fields)
 

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, NoReturn, cast
 
@@ -174,7 +174,7 @@ class Socket:
 
     async def watch(
         self, order_id: str, after: int = 0, *, attempts: int | None = None, fields: str = ORDER_FIELDS
-    ) -> AsyncIterator[Order]:
+    ) -> AsyncGenerator[Order]:
         """Every version of the order after `after`, each once, in order; ends when the order is settled.
 
         Reconnects for ever, or gives up with Unreachable after `attempts` losses in a row without a version between.
