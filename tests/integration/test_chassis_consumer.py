@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from unittest import mock
 
 import psycopg
@@ -16,31 +15,59 @@ from chassis.database import Database, Transaction
 from chassis.envelope import Event, Record
 from chassis.errors import Fatal, Poison, Transient
 from chassis.kafka import Place
-from chassis.testing import FakeBroker
-from tests.support.counting import TOPIC, Counting, Happened, count, make_schema, running
+from tests.support.counting import Counting, Happened, count, make_schema, running
+from tests.support.databases import TestServer
 from tests.support.waiting import until
+from tests.support.worlds import BrokerProcess, FakeWorld, RealWorld, World, publish, repeat, running_broker
+
+
+@pytest.fixture(scope="session")
+def real_broker() -> Iterator[BrokerProcess]:
+    """One broker for the run."""
+    with running_broker() as process:
+        yield process
 
 
 @pytest.fixture
-def counting(blank_database: str, tmp_path: Path) -> Counting:
-    """The counting service in a database of its own."""
-    return Counting(make_schema(blank_database, tmp_path))
+def fake() -> FakeWorld:
+    """A log in memory, for faults that a real broker does not do on demand."""
+    return FakeWorld()
+
+
+@pytest.fixture(params=["fake", "real"])
+def world(request: pytest.FixtureRequest) -> World:
+    """The same test on both."""
+    return FakeWorld() if request.param == "fake" else RealWorld(request.getfixturevalue("real_broker").bootstrap)
+
+
+@pytest.fixture(scope="session")
+def template(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with the counting service's schema, to be cloned."""
+    name = postgres.create()
+    make_schema(postgres.url(database=name), tmp_path_factory.mktemp("services"))
+    return name
 
 
 @pytest.fixture
-def broker() -> FakeBroker:
-    """Three partitions."""
-    return FakeBroker({TOPIC: 3})
+def counting(postgres: TestServer, template: str, request: pytest.FixtureRequest) -> Iterator[Counting]:
+    """The counting service in a database of its own, reading the test's topic."""
+    log = request.getfixturevalue("world" if "world" in request.fixturenames else "fake")
+    name = postgres.create(template)
+    made = Counting(postgres.url("counting", name), log.topic)
+    yield made
+    for database in made.databases:
+        database.close()
+    postgres.drop(name)
 
 
-def publish(broker: FakeBroker, key: str, *numbers: int, kind: str = "happened") -> list[Record]:
+def happen(world: World, key: str, *numbers: int, kind: str = "happened") -> list[Record]:
     """Append events of one key."""
-    return [broker.publish(Event(TOPIC, key, kind, Happened(number)), "outside") for number in numbers]
+    return [publish(world, Event(world.topic, key, kind, Happened(number))) for number in numbers]
 
 
-def bad(broker: FakeBroker, key: str) -> Record:
+def bad(world: World, key: str) -> Record:
     """Append an event of a known type with a body that is not its own."""
-    return broker.publish(Event(TOPIC, key, "happened", {"number": "many"}), "outside")
+    return publish(world, Event(world.topic, key, "happened", {"number": "many"}))
 
 
 def poison_when(number: int) -> Callable[[Transaction, Batch], None]:
@@ -55,47 +82,47 @@ def poison_when(number: int) -> Callable[[Transaction, Batch], None]:
     return handle
 
 
-def test_events_are_counted_in_order(counting: Counting, broker: FakeBroker) -> None:
+def test_events_are_counted_in_order(counting: Counting, world: World) -> None:
     """Each key's events once, in order, with an outbox row each."""
     for number in range(20):
-        publish(broker, "a", number)
-        publish(broker, "b", number)
-    with running(counting.consumer(broker.log("counting"))):
+        happen(world, "a", number)
+        happen(world, "b", number)
+    with running(counting.consumer(world.log())):
         until(lambda: sum(map(len, counting.seen().values())) == 40)
     assert counting.seen() == counting.published() == {"a": list(range(20)), "b": list(range(20))}
 
 
-def test_repeats_have_no_effect(counting: Counting, broker: FakeBroker) -> None:
+def test_repeats_have_no_effect(counting: Counting, world: World) -> None:
     """The same event again, in the same batch and in a later one, is a duplicate."""
-    records = publish(broker, "a", 1, 2)
-    broker.repeat(records[0])
-    with running(counting.consumer(broker.log("counting"))):
+    records = happen(world, "a", 1, 2)
+    repeat(world, records[0])
+    with running(counting.consumer(world.log())):
         until(lambda: counting.seen() == {"a": [1, 2]})
-        broker.repeat(records[1])
-        publish(broker, "a", 3)
+        repeat(world, records[1])
+        happen(world, "a", 3)
         until(lambda: 3 in counting.seen()["a"])
     assert counting.seen() == {"a": [1, 2, 3]}
 
 
-def test_without_inbox_repeats_count(counting: Counting, broker: FakeBroker) -> None:
+def test_without_inbox_repeats_count(counting: Counting, world: World) -> None:
     """Control: with a claim that always succeeds the same run counts twice, so the test above can fail."""
 
     def everything(tx: Transaction, ids: object) -> object:
         return tx.execute("SELECT unnest(%s::uuid[])", ["{" + ",".join(map(str, ids)) + "}"])  # type: ignore[call-overload]
 
-    records = publish(broker, "a", 1, 2)
-    with mock.patch.object(inbox, "claim", everything), running(counting.consumer(broker.log("counting"))):
+    records = happen(world, "a", 1, 2)
+    with mock.patch.object(inbox, "claim", everything), running(counting.consumer(world.log())):
         until(lambda: counting.seen() == {"a": [1, 2]})
-        broker.repeat(records[1])
-        publish(broker, "a", 3)
+        repeat(world, records[1])
+        happen(world, "a", 3)
         until(lambda: 3 in counting.seen()["a"])
     assert counting.seen() == {"a": [1, 2, 2, 3]}
 
 
-def test_unknown_types_are_skipped(counting: Counting, broker: FakeBroker) -> None:
+def test_unknown_types_are_skipped(counting: Counting, world: World) -> None:
     """A type that is not read here moves the position and nothing else."""
-    publish(broker, "a", 1, 2, kind="unheard_of")
-    with running(counting.consumer(broker.log("counting"))):
+    happen(world, "a", 1, 2, kind="unheard_of")
+    with running(counting.consumer(world.log())):
         until(lambda: ("2",) in counting.rows("SELECT max(next)::text FROM position"))
     assert counting.seen() == {}
     assert counting.rows("SELECT 1 FROM parked") == []
@@ -122,37 +149,37 @@ def crash_at(statement: int) -> Callable[[Transaction, Batch], None]:
 
 
 @pytest.mark.parametrize("statement", [0, 1, 2])
-def test_crash_in_batch_changes_nothing(counting: Counting, broker: FakeBroker, statement: int) -> None:
+def test_crash_in_batch_changes_nothing(counting: Counting, world: World, statement: int) -> None:
     """Killed at any line of the batch: no effect, no claim, no position; the next owner does it all."""
-    publish(broker, "a", 1)
-    with running(counting.consumer(broker.log("counting"), crash_at(statement))) as ends:
+    happen(world, "a", 1)
+    with running(counting.consumer(world.log(), crash_at(statement))) as ends:
         until(lambda: ends)
     assert isinstance(ends[0], Crash)
     assert counting.seen() == {}
     assert counting.rows("SELECT 1 FROM inbox") == []
     assert counting.rows("SELECT max(next) FROM position") == [(0,)]
-    with running(counting.consumer(broker.log("counting"))):
+    with running(counting.consumer(world.log())):
         until(lambda: counting.seen() == {"a": [1]})
 
 
-def test_crash_after_commit_loses_nothing(counting: Counting, broker: FakeBroker) -> None:
+def test_crash_after_commit_loses_nothing(counting: Counting, world: World) -> None:
     """Killed between the commit and Kafka's offset: the position went with the commit, nothing is done again."""
 
     def die(tx: Transaction, batch: Batch) -> None:
         count(tx, batch)
         batch.after_commit(mock.Mock(side_effect=Crash))
 
-    publish(broker, "a", 1)
-    with running(counting.consumer(broker.log("counting"), die)) as ends:
+    happen(world, "a", 1)
+    with running(counting.consumer(world.log(), die)) as ends:
         until(lambda: ends)
-    assert broker.committed == {}
-    publish(broker, "a", 2)
-    with running(counting.consumer(broker.log("counting"))):
+
+    happen(world, "a", 2)
+    with running(counting.consumer(world.log())):
         until(lambda: 2 in counting.seen()["a"])
     assert counting.seen() == {"a": [1, 2]}
 
 
-def test_position_outside_the_transaction_is_caught(counting: Counting, broker: FakeBroker) -> None:
+def test_position_outside_the_transaction_is_caught(counting: Counting, world: World) -> None:
     """Control: a position moved by a transaction of its own loses the batch that crashes after it."""
     real = positions.move
     apart = Database(counting.url, "apart")
@@ -162,17 +189,17 @@ def test_position_outside_the_transaction_is_caught(counting: Counting, broker: 
             real(other, moves).fetchall()
         return tx.execute("SELECT 1 FROM generate_series(1, %s)", [len(moves)])
 
-    publish(broker, "a", 1)
-    with mock.patch.object(positions, "move", early), running(counting.consumer(broker.log("c"), crash_at(1))) as ends:
+    happen(world, "a", 1)
+    with mock.patch.object(positions, "move", early), running(counting.consumer(world.log(), crash_at(1))) as ends:
         until(lambda: ends)
     apart.close()
-    publish(broker, "a", 2)
-    with running(counting.consumer(broker.log("counting"))):
+    happen(world, "a", 2)
+    with running(counting.consumer(world.log())):
         until(counting.seen)
     assert counting.seen() == {"a": [2]}, "event 1 is lost, as it must be without the guard"
 
 
-def test_publish_outside_the_transaction_is_caught(counting: Counting, broker: FakeBroker) -> None:
+def test_publish_outside_the_transaction_is_caught(counting: Counting, world: World) -> None:
     """Control: an event published by a connection of its own is said although its effect never was."""
     apart = Database(counting.url, "apart")
 
@@ -185,17 +212,17 @@ def test_publish_outside_the_transaction_is_caught(counting: Counting, broker: F
             )
         raise Crash
 
-    publish(broker, "a", 1)
-    with running(counting.consumer(broker.log("counting"), handle)) as ends:
+    happen(world, "a", 1)
+    with running(counting.consumer(world.log(), handle)) as ends:
         until(lambda: ends)
     apart.close()
-    with running(counting.consumer(broker.log("counting"))):
+    with running(counting.consumer(world.log())):
         until(counting.seen)
     assert counting.published() == {"a": [1, 1]}, "said twice, done once"
     assert counting.seen() == {"a": [1]}
 
 
-def test_zombie_and_owner_share_no_effect(counting: Counting, broker: FakeBroker) -> None:
+def test_zombie_and_owner_share_no_effect(counting: Counting, fake: FakeWorld) -> None:
     """A frozen owner that wakes up after its partitions were given away finds the position moved, and follows."""
     held, release = threading.Event(), threading.Event()
 
@@ -204,38 +231,38 @@ def test_zombie_and_owner_share_no_effect(counting: Counting, broker: FakeBroker
         release.wait(10)
         count(tx, batch)
 
-    publish(broker, "a", 1)
-    log = broker.log("counting")
+    happen(fake, "a", 1)
+    log = fake.broker.log("counting")
     with running(counting.consumer(log, freeze)):
         assert held.wait(10)
-        broker.expel(log)
-        with running(counting.consumer(broker.log("counting"))):
-            publish(broker, "a", 2)
+        fake.broker.expel(log)
+        with running(counting.consumer(fake.broker.log("counting"))):
+            happen(fake, "a", 2)
             until(lambda: counting.seen() or held.is_set())
             release.set()
             until(lambda: counting.seen() == {"a": [1, 2]})
-            publish(broker, "a", 3)
+            happen(fake, "a", 3)
             until(lambda: counting.seen() == {"a": [1, 2, 3]})
     assert counting.published() == {"a": [1, 2, 3]}
 
 
-def test_partitions_change_hands_without_loss(counting: Counting, broker: FakeBroker) -> None:
+def test_partitions_change_hands_without_loss(counting: Counting, world: World) -> None:
     """Members join and leave while events flow."""
     keys = [f"k{n}" for n in range(12)]
-    with running(counting.consumer(broker.log("counting"))):
+    with running(counting.consumer(world.log())):
         for number in range(5):
-            [publish(broker, key, number) for key in keys]
-        with running(counting.consumer(broker.log("counting")), counting.consumer(broker.log("counting"))):
+            [happen(world, key, number) for key in keys]
+        with running(counting.consumer(world.log()), counting.consumer(world.log())):
             for number in range(5, 10):
-                [publish(broker, key, number) for key in keys]
+                [happen(world, key, number) for key in keys]
             until(lambda: sum(map(len, counting.seen().values())) > 80)
         for number in range(10, 15):
-            [publish(broker, key, number) for key in keys]
+            [happen(world, key, number) for key in keys]
         until(lambda: sum(map(len, counting.seen().values())) >= 180)
     assert counting.seen() == {key: list(range(15)) for key in keys}
 
 
-def test_transient_trouble_is_waited_out(counting: Counting, broker: FakeBroker) -> None:
+def test_transient_trouble_is_waited_out(counting: Counting, fake: FakeWorld) -> None:
     """The batch is tried again in place, order kept; an error of the broker in between costs nothing."""
     tries = mock.Mock(side_effect=[Transient("first"), Transient("second"), None, None, None, None])
 
@@ -243,44 +270,45 @@ def test_transient_trouble_is_waited_out(counting: Counting, broker: FakeBroker)
         count(tx, batch)
         tries()
 
-    publish(broker, "a", 1, 2)
-    log = broker.log("counting")
+    happen(fake, "a", 1, 2)
+    log = fake.broker.log("counting")
     log.failures.append(Transient("broker away"))
     with running(counting.consumer(log, handle)):
         until(lambda: counting.seen() == {"a": [1, 2]})
     assert tries.call_count >= 3
 
 
-def test_lost_connections_are_waited_out(counting: Counting, broker: FakeBroker, blank_database: str) -> None:
+def test_lost_connections_are_waited_out(counting: Counting, world: World, postgres: TestServer) -> None:
     """Sessions killed while events flow: nothing lost, nothing twice."""
-    with running(counting.consumer(broker.log("counting"))):
+    with running(counting.consumer(world.log())):
         for number in range(30):
-            publish(broker, "a", number)
+            happen(world, "a", number)
             if number % 10 == 5:
-                with psycopg.connect(blank_database, autocommit=True) as admin:
+                with psycopg.connect(postgres.url(), autocommit=True) as admin:
                     admin.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                        " WHERE usename = 'counting' AND datname = current_database()"
+                        " WHERE usename = 'counting' AND datname = %s",
+                        [counting.url.rsplit("/", 1)[1]],
                     )
         until(lambda: len(counting.seen().get("a", [])) == 30)
     assert counting.seen() == {"a": list(range(30))}
 
 
-def test_poison_holds_its_key_only(counting: Counting, broker: FakeBroker) -> None:
+def test_poison_holds_its_key_only(counting: Counting, world: World) -> None:
     """The bad event is parked with its later ones behind it; other keys and passing types go on."""
-    bad(broker, "a")
-    publish(broker, "a", 2, 3)
-    publish(broker, "b", 1)
-    publish(broker, "a", 9, kind="urgent")
-    with running(counting.consumer(broker.log("counting"), passes=frozenset({"urgent"}))):
+    bad(world, "a")
+    happen(world, "a", 2, 3)
+    happen(world, "b", 1)
+    happen(world, "a", 9, kind="urgent")
+    with running(counting.consumer(world.log(), passes=frozenset({"urgent"}))):
         until(lambda: counting.seen() == {"b": [1], "a": [9]})
-        publish(broker, "a", 4)
+        happen(world, "a", 4)
         until(lambda: len(counting.rows("SELECT 1 FROM parked")) == 4)
     assert [row[0] for row in counting.rows('SELECT state FROM parked ORDER BY "offset"')] == ["head"] + ["behind"] * 3
 
 
 @pytest.mark.parametrize("error", [Poison, ValueError])
-def test_handler_errors_are_isolated(counting: Counting, broker: FakeBroker, error: type[Exception]) -> None:
+def test_handler_errors_are_isolated(counting: Counting, world: World, error: type[Exception]) -> None:
     """One event that the handler cannot do is parked, whether it says so or fails: the batch goes on without it."""
 
     def handle(tx: Transaction, batch: Batch) -> None:
@@ -289,33 +317,33 @@ def test_handler_errors_are_isolated(counting: Counting, broker: FakeBroker, err
                 raise Poison("not this one", event) if error is Poison else ValueError("no")
         count(tx, batch)
 
-    publish(broker, "a", 1, 2, 3)
-    publish(broker, "b", 1)
-    with running(counting.consumer(broker.log("counting"), handle)):
+    happen(world, "a", 1, 2, 3)
+    happen(world, "b", 1)
+    with running(counting.consumer(world.log(), handle)):
         until(lambda: len(counting.rows("SELECT 1 FROM parked")) == 2)
         until(lambda: counting.seen() == {"a": [1], "b": [1]})
 
 
-def test_released_keys_are_drained_in_order(counting: Counting, broker: FakeBroker) -> None:
+def test_released_keys_are_drained_in_order(counting: Counting, world: World) -> None:
     """Released, the head and those behind it are handled in order, before live events of the key."""
-    publish(broker, "a", 1, 2, 3)
-    with running(counting.consumer(broker.log("counting"), poison_when(1))):
+    happen(world, "a", 1, 2, 3)
+    with running(counting.consumer(world.log(), poison_when(1))):
         until(lambda: len(counting.rows("SELECT 1 FROM parked")) == 3)
-    with running(counting.consumer(broker.log("counting"))):
-        publish(broker, "a", 4)
+    with running(counting.consumer(world.log())):
+        happen(world, "a", 4)
         until(lambda: len(counting.rows("SELECT 1 FROM parked")) == 4)
         with psycopg.connect(counting.url, autocommit=True) as db:
             db.execute("UPDATE parked SET state = 'released' WHERE state = 'head'")
         until(lambda: counting.seen() == {"a": [1, 2, 3, 4]})
-        publish(broker, "a", 5)
+        happen(world, "a", 5)
         until(lambda: counting.seen() == {"a": [1, 2, 3, 4, 5]})
     assert counting.rows("SELECT 1 FROM parked") == []
 
 
-def test_released_poison_is_parked_again(counting: Counting, broker: FakeBroker) -> None:
+def test_released_poison_is_parked_again(counting: Counting, world: World) -> None:
     """Still poison when released: it is the head again, with its tries counted; a discarded one lets the rest go."""
-    publish(broker, "a", 1, 2)
-    with running(counting.consumer(broker.log("counting"), poison_when(1))):
+    happen(world, "a", 1, 2)
+    with running(counting.consumer(world.log(), poison_when(1))):
         until(lambda: len(counting.rows("SELECT 1 FROM parked")) == 2)
         with psycopg.connect(counting.url, autocommit=True) as db:
             db.execute("UPDATE parked SET state = 'released' WHERE state = 'head'")
@@ -326,13 +354,13 @@ def test_released_poison_is_parked_again(counting: Counting, broker: FakeBroker)
     assert counting.rows("SELECT 1 FROM parked") == []
 
 
-def test_parked_key_changes_hands(counting: Counting, broker: FakeBroker) -> None:
+def test_parked_key_changes_hands(counting: Counting, world: World) -> None:
     """Park, rebalance, next event: the new owner keeps it behind the head."""
-    publish(broker, "a", 1)
-    with running(counting.consumer(broker.log("counting"), poison_when(1))):
+    happen(world, "a", 1)
+    with running(counting.consumer(world.log(), poison_when(1))):
         until(lambda: counting.rows("SELECT 1 FROM parked"))
-    with running(counting.consumer(broker.log("counting"))):
-        publish(broker, "a", 2)
+    with running(counting.consumer(world.log())):
+        happen(world, "a", 2)
         until(lambda: len(counting.rows("SELECT 1 FROM parked")) == 2)
     assert counting.seen() == {}
 
@@ -342,51 +370,49 @@ def test_parked_key_changes_hands(counting: Counting, broker: FakeBroker) -> Non
     [(None, {}), (b"{", {}), (b"[" * 100_000, {}), (b"{}", {}), (b'{"number": 1}', {"ce_id": "no id"})],
     ids=["tombstone", "bad json", "deep nesting", "member missing", "bad id"],
 )
-def test_rubbish_is_parked(
-    counting: Counting, broker: FakeBroker, value: bytes | None, headers: dict[str, str]
-) -> None:
+def test_rubbish_is_parked(counting: Counting, world: World, value: bytes | None, headers: dict[str, str]) -> None:
     """Whatever stands in a record of a known type: it is kept whole and its key waits."""
     envelope = {"ce_id": "01999999-0000-7000-8000-000000000001", "ce_source": "x", "ce_time": "2026-01-01T00:00:00Z"}
-    broker.append(TOPIC, b"a", value, {**envelope, "ce_type": "happened", **headers})
-    publish(broker, "b", 1)
-    with running(counting.consumer(broker.log("counting"))):
+    world.append(b"a", value, {**envelope, "ce_type": "happened", **headers})
+    happen(world, "b", 1)
+    with running(counting.consumer(world.log())):
         until(lambda: counting.seen() == {"b": [1]})
     assert counting.rows("SELECT key, state FROM parked") == [("a", "head")]
 
 
-def test_rewound_position_replays_once(counting: Counting, broker: FakeBroker) -> None:
+def test_rewound_position_replays_once(counting: Counting, world: World) -> None:
     """A person moves the position back: the log is read again, the inbox keeps the effects single."""
-    publish(broker, "a", 1, 2, 3)
-    with running(counting.consumer(broker.log("counting"))):
+    happen(world, "a", 1, 2, 3)
+    with running(counting.consumer(world.log())):
         until(lambda: counting.seen() == {"a": [1, 2, 3]})
         with psycopg.connect(counting.url, autocommit=True) as db:
             db.execute("UPDATE position SET next = 0")
-        publish(broker, "a", 4, 5)
+        happen(world, "a", 4, 5)
         until(lambda: 5 in counting.seen()["a"])
     assert counting.seen() == {"a": [1, 2, 3, 4, 5]}
 
 
-def test_position_outside_the_log_is_refused(counting: Counting, broker: FakeBroker) -> None:
+def test_position_outside_the_log_is_refused(counting: Counting, world: World) -> None:
     """A position that the log does not reach is never guessed at: the process stops and says so."""
-    publish(broker, "a", 1)
-    with running(counting.consumer(broker.log("counting"))):
+    happen(world, "a", 1)
+    with running(counting.consumer(world.log())):
         until(counting.seen)
     with psycopg.connect(counting.url, autocommit=True) as db:
         db.execute("UPDATE position SET next = 1000")
-    with running(counting.consumer(broker.log("counting"))) as ends:
+    with running(counting.consumer(world.log())) as ends:
         until(lambda: ends)
     assert isinstance(ends[0], Fatal)
 
 
-def test_kafka_offsets_follow_positions(counting: Counting, broker: FakeBroker) -> None:
+def test_kafka_offsets_follow_positions(counting: Counting, world: World) -> None:
     """The group's committed offsets report how far the positions are."""
-    (record,) = publish(broker, "a", 1)
-    place = Place(TOPIC, record.partition)
-    with running(counting.consumer(broker.log("counting"))):
-        until(lambda: broker.committed.get(("counting", place)) == 1)
+    (record,) = happen(world, "a", 1)
+    place = Place(world.topic, record.partition)
+    with running(counting.consumer(world.log())):
+        until(lambda: world.committed(place) == 1)
 
 
-def test_oversize_events_are_refused_at_insert(counting: Counting, broker: FakeBroker) -> None:
+def test_oversize_events_are_refused_at_insert(counting: Counting, world: World) -> None:
     """A row too large for Kafka never reaches the outbox; the event that caused it is parked."""
 
     def handle(tx: Transaction, batch: Batch) -> None:
@@ -397,8 +423,8 @@ def test_oversize_events_are_refused_at_insert(counting: Counting, broker: FakeB
                 [event.key],
             )
 
-    publish(broker, "a", 1)
-    with running(counting.consumer(broker.log("counting"), handle)):
+    happen(world, "a", 1)
+    with running(counting.consumer(world.log(), handle)):
         until(lambda: counting.rows("SELECT state FROM parked") == [("head",)])
     assert counting.published() == {}
 

@@ -62,6 +62,7 @@ class Counting:
     """The service's database, and what was counted in it."""
 
     url: str
+    topic: str = TOPIC
     databases: list[Database] = field(default_factory=list)
 
     def consumer(
@@ -78,7 +79,7 @@ class Counting:
             name="counting",
             database=database,
             log=log,
-            topics=[TOPIC],
+            topics=[self.topic],
             reads={"happened": Happened, "urgent": Happened},
             handle=handle,
             timers=timers,

@@ -1,0 +1,161 @@
+"""A log to consume, in memory or on a real broker: one suite runs on both."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from string import Template
+from typing import Protocol
+
+from confluent_kafka import ConsumerGroupTopicPartitions, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from chassis.envelope import Event, Record, encode
+from chassis.errors import Transient
+from chassis.kafka import KafkaLog, Log, Place, create_topics
+from chassis.settings import ServiceSettings
+from chassis.testing import FakeBroker
+from local import fetch, java, layout
+from tests.support import ownership, ports
+from tests.support.databases import ROOT
+from tests.support.waiting import until
+
+PARTITIONS = 3
+
+
+class World(Protocol):
+    """A topic of a test's own, and a group that reads it."""
+
+    topic: str
+
+    def append(self, key: bytes, value: bytes | None, headers: Mapping[str, str]) -> Record:
+        """Any record, also one no producer of ours would write."""
+
+    def log(self) -> Log:
+        """A new member of the group."""
+
+    def committed(self, place: Place) -> int | None:
+        """The group's offset."""
+
+
+def publish(world: World, event: Event, source: str = "outside") -> Record:
+    """Append the event as the connector would."""
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": str(event.id),
+        "ce_type": event.type,
+        "ce_source": source,
+        "ce_time": (event.at or datetime.now(UTC)).isoformat(),
+        "ce_schemaversion": str(event.schema_version),
+    }
+    return world.append(event.key.encode(), encode(event.data), headers)
+
+
+def repeat(world: World, record: Record) -> Record:
+    """Append the record once more, as CDC does after a crash."""
+    headers = {name: (value or b"").decode() for name, value in record.headers}
+    return world.append(record.key or b"", record.value, headers)
+
+
+class FakeWorld:
+    """In memory."""
+
+    def __init__(self) -> None:
+        self.topic = "counted.events"
+        self.broker = FakeBroker({self.topic: PARTITIONS})
+
+    def append(self, key: bytes, value: bytes | None, headers: Mapping[str, str]) -> Record:
+        return self.broker.append(self.topic, key, value, headers)
+
+    def log(self) -> Log:
+        return self.broker.log("counting")
+
+    def committed(self, place: Place) -> int | None:
+        return self.broker.committed.get(("counting", place))
+
+
+class RealWorld:
+    """On a real broker, in a topic and a group of its own."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.topic = f"counted.{uuid.uuid4().hex[:12]}"
+        self._settings = ServiceSettings(database_url="unused", kafka_bootstrap=bootstrap)
+        self._producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 0})
+        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+        create_topics(bootstrap, {self.topic: {"partitions": PARTITIONS}})
+
+    def append(self, key: bytes, value: bytes | None, headers: Mapping[str, str]) -> Record:
+        done: list[Message] = []
+        rows = [(name, text.encode()) for name, text in headers.items()]
+        self._producer.produce(
+            self.topic,
+            key=key,
+            value=value,
+            headers=list(rows),
+            on_delivery=lambda _error, message: done.append(message),
+        )
+        self._producer.flush(10)
+        return Record(self.topic, done[0].partition() or 0, done[0].offset() or 0, key, value, rows)
+
+    def log(self) -> Log:
+        return KafkaLog(self._settings, group=self.topic)
+
+    def committed(self, place: Place) -> int | None:
+        wanted = [ConsumerGroupTopicPartitions(self.topic, [TopicPartition(*place)])]
+        (future,) = self._admin.list_consumer_group_offsets(wanted).values()
+        return int(future.result().topic_partitions[0].offset)
+
+
+@dataclass(frozen=True)
+class BrokerProcess:
+    """A broker without anything else."""
+
+    bootstrap: str
+
+
+@contextmanager
+def running_broker() -> Iterator[BrokerProcess]:
+    """A real broker of one's own, gone with its data at the end."""
+    ownership.sweep()
+    where = layout.from_environment()
+    fetch.fetch(where)
+    home = ownership.folder()
+    values = {"port": ports.free_port(), "controller": ports.free_port(), "data": home / "kafka"}
+    file = home / "broker.properties"
+    file.write_text(Template((ROOT / "deploy" / "local" / "broker.properties").read_text()).substitute(values))
+    jars = fetch.where(where).jars
+    quiet = f"-Dlog4j2.configurationFile={(ROOT / 'deploy' / 'connect' / 'log4j2.yaml').as_uri()}"
+    format_words = ["kafka.tools.StorageTool", "format", "-t", "demae-broker-of-tests", "-c", str(file)]
+    subprocess.run([*java.command(jars, java.TOOL), *format_words], capture_output=True, check=True)
+    options = (*java.BROKER, "-XX:TieredStopAtLevel=1", quiet)
+    bootstrap = f"127.0.0.1:{values['port']}"
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*java.command(jars, options), "kafka.Kafka", str(file)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **ownership.mark(), **java.ENVIRONMENT},
+            start_new_session=True,
+        )
+        try:
+            until(lambda: _answers(bootstrap), 60, "the broker")
+            yield BrokerProcess(bootstrap)
+        finally:
+            process.kill()
+            process.wait()
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _answers(bootstrap: str) -> bool:
+    try:
+        create_topics(bootstrap, {})
+    except Transient:
+        return False
+    return True
