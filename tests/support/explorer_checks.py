@@ -1,0 +1,175 @@
+"""What must hold when the explorer's world has come to rest: invariants I1 to I7, judged from outside.
+
+The judge reads the bank's book, the log and the rows; it has tables of its own and asks no rule of a service.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import msgspec
+
+from api.domain import Order, Status, replay
+from tests.support.explorer import COURIERS, KITCHENS, PORTIONS, World
+from tests.support.explorer_log import JOURNAL, ORDERS, Record, Rules
+
+PATH = ("NONE", "PLACED", "PAID", "COURIER_ASSIGNED", "ACCEPTED", "READY", "PICKED_UP", "DELIVERED")
+LEGAL = {*pairwise(PATH), *((status, "CANCELLED") for status in PATH[1:-1])}
+SETTLEMENTS = ("payment_refunded", "payment_released", "refund_failed")
+ONCE = (
+    *("order_created", "payment_completed", "delivery_assigned", "order_accepted", "items_out_of_stock"),
+    *("order_picked_up", "order_delivered", "order_cancelled"),
+)
+
+
+KEPT = Rules()
+
+
+@dataclass
+class Sweep:
+    """Many runs: what was violated (with the first seed that did it), and how orders ended."""
+
+    violations: Counter[str] = field(default_factory=Counter)
+    seeds: dict[str, int] = field(default_factory=dict)
+    endings: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        return "; ".join(f"{what} ({n} times, seed {self.seeds[what]})" for what, n in self.violations.most_common(8))
+
+
+def sweep(seeds: Iterable[int], rules: Rules = KEPT, moves: int = 150) -> Sweep:
+    """Run and judge a world for each seed."""
+    result = Sweep()
+    for seed in seeds:
+        world = World(random.Random(seed), rules)
+        try:
+            world.run(moves)
+            found = sorted(set(judge(world)))
+        except Exception as error:  # a rule that raises is a violation like any other
+            found = [f"crash: {type(error).__name__}: {error}"]
+        for what in found:
+            result.violations[what] += 1
+            result.seeds.setdefault(what, seed)
+        result.endings.update(_ending(order) for order in world.api.orders.values())
+    return result
+
+
+def _ending(order: Order) -> str:
+    return order.cancellation.reason if order.cancellation else order.status
+
+
+def judge(world: World) -> Iterator[str]:
+    """Every violation."""
+    facts: dict[str, list[Record]] = {order_id: [] for order_id in world.api.orders}
+    for record in world.log.wal:
+        if record.said.topic == ORDERS:
+            facts[record.said.key].append(record)
+    for order in world.api.orders.values():
+        types = Counter(record.said.type for record in facts[order.id])
+        yield from _money(world, order, types)
+        yield from _ends(order, types)
+        yield from _versions(world, order)
+        yield from _once(facts[order.id], types)
+        yield from _at_rest(world, order)
+    yield from _topics(world)
+    yield from _resources(world)
+
+
+def _money(world: World, order: Order, types: Counter[str]) -> Iterator[str]:
+    """I1, and I7's settlement."""
+    intent = world.payment.bank.intents.get(order.id)
+    captures, kept = (intent.captures, intent.captures - intent.refunds) if intent else (0, 0)
+    settled = [kind for kind in SETTLEMENTS for _ in range(types[kind])]
+    if captures > 1:
+        yield "I1: captured twice"
+    if order.status is Status.DELIVERED and (kept != 1 or settled):
+        yield f"I1: delivered, {kept} captured, settled {settled}"
+    if order.status is Status.CANCELLED and kept != settled.count("refund_failed"):
+        yield f"I1: cancelled, {kept} captured, settled {settled}"
+    if order.status is Status.CANCELLED and len(settled) != 1:
+        yield f"I7: settled {len(settled)} times"
+    if settled == ["payment_refunded"] and captures != 1:
+        yield "I7: refunded what was never captured"
+
+
+def _ends(order: Order, types: Counter[str]) -> Iterator[str]:
+    """I2, I6: each order has one end, and api shows what payment said."""
+    if order.status not in (Status.DELIVERED, Status.CANCELLED):
+        yield f"I2: hangs in {order.status}"
+    if types["order_cancelled"] + types["order_delivered"] != 1:
+        yield "I6: not one end"
+    if order.status is Status.CANCELLED and f"payment_{order.payment.status.lower()}" not in (
+        "payment_refunded",
+        "payment_released",
+        "payment_refund_failed",
+    ):
+        yield f"I2: cancelled and {order.payment.status}"
+
+
+def _versions(world: World, order: Order) -> Iterator[str]:
+    """I4, I6, I12: the journal has no gap, only legal steps, and its fold is the document."""
+    journal = world.api.journal[order.id]
+    if [after.version for _, after in journal] != list(range(1, len(journal) + 1)):
+        yield "I4: versions have a gap"
+    seen = [str(Status.NONE), *(str(after.status) for _, after in journal)]
+    steps = {(a, b) for a, b in pairwise(seen) if a != b}
+    if steps - LEGAL:
+        yield f"I6: illegal {sorted(steps - LEGAL)}"
+    again = replay(order.id, [fact for fact, _ in journal])
+    if msgspec.json.encode(again) != msgspec.json.encode(order):
+        yield "I12: the journal's fold is not the document"
+
+
+def _once(facts: list[Record], types: Counter[str]) -> Iterator[str]:
+    """I7: each fact is emitted once; `order_ready` once by each of those who may say it."""
+    yield from (f"I7: {kind} emitted {types[kind]} times" for kind in ONCE if types[kind] > 1)
+    ready = Counter(record.source for record in facts if record.said.type == "order_ready")
+    if any(count > 1 for count in ready.values()):
+        yield "I7: order_ready emitted twice"
+
+
+def _at_rest(world: World, order: Order) -> Iterator[str]:
+    """I7: nobody works on a closed order."""
+    job = world.delivery.jobs.get(order.id)
+    ticket = world.restaurant.tickets.get(order.id)
+    if job is None or job.state != "CLOSED":
+        yield f"I7: delivery has {job.state if job else 'nothing'}"
+    if ticket is None or ticket.state != "CLOSED":
+        yield f"I7: restaurant has {ticket.state if ticket else 'nothing'}"
+    if order.id in world.payment.due():
+        yield "I7: payment still asks"
+
+
+def _topics(world: World) -> Iterator[str]:
+    """I3, I5: one order a key; the topics are what was committed, in order, once repeats are dropped."""
+    if sorted(order_id for order_id, _ in world.api.placements.values()) != sorted(world.api.orders):
+        yield "I3: keys and orders differ"
+    for topic, records in world.log.topics.items():
+        wanted = [record.id for record in world.log.wal if record.said.topic == topic]
+        if list(dict.fromkeys(record.id for record in records)) != wanted:
+            yield f"I5: {topic} is not what was committed"
+    published: dict[str, list[int]] = {}
+    for record in {record.id: record for record in world.log.topics[JOURNAL]}.values():
+        published.setdefault(record.said.key, []).append(record.said.data.version)
+    if any(versions != list(range(1, len(versions) + 1)) for versions in published.values()):
+        yield "I4: the journal's topic has a gap"
+
+
+def _resources(world: World) -> Iterator[str]:
+    """I7: couriers are free, stock is back unless a dish was ready."""
+    if sorted(world.delivery.couriers) != sorted(COURIERS):
+        yield "I7: a courier is gone"
+    if any(courier.order_id for courier in world.delivery.couriers.values()):
+        yield "I7: a courier is not free"
+    for kitchen in KITCHENS:
+        place = (kitchen, "dish")
+        if world.restaurant.stock[place] + world.held.get(place, 0) != PORTIONS:
+            yield "I7: stock is lost"
+    ready = {record.said.key for record in world.log.wal if record.said.type == "order_ready"}
+    for order_id, ticket in world.restaurant.tickets.items():
+        if ticket.held and order_id not in ready:
+            yield "I7: stock of a dish that was never ready is not back"
