@@ -10,11 +10,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from uuid import UUID
 
-from api import store
+from api import queries, store
 from api.codec import text
 from api.domain import Code, Command, Line, Order, Place, Refused, check_request, decide, evolve
 from api.events import Fact
-from api.store import Allowances, Cause, Offer, Placing
+from api.queries import Offer
+from api.store import Allowances, Cause, Placing
 from chassis.database import AsyncDatabase, AsyncTransaction
 from chassis.envelope import new_id
 from chassis.errors import Transient
@@ -76,7 +77,7 @@ class Commands:
     async def _place(self, db: AsyncTransaction, request: Request, trace: str | None) -> Order:
         """The key decides first, then the menu as it is now."""
         for _ in range(TRIES):
-            known = await store.recall(db, request.customer_id, request.key, request.restaurant_id)
+            known = await queries.recall(db, request.customer_id, request.key, request.restaurant_id)
             if known.order is not None:
                 return _same(request, known.input, known.order)
             self._remember(request.restaurant_id, known.offer)
@@ -109,7 +110,7 @@ class Commands:
         """Decides the command on the order as it is, and writes what follows. Two round trips."""
         async with self._database.connection() as db:
             for _ in range(TRIES):
-                order = await store.order(db, order_id) or Order(order_id)
+                order = await queries.order(db, order_id) or Order(order_id)
                 try:
                     facts = decide(order, command)
                 except Refused as refusal:

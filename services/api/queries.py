@@ -1,17 +1,28 @@
-"""What the GraphQL queries read: pages of orders, restaurants, timelines. SQL that changes nothing."""
+"""What http reads, for queries and before it decides: all SQL that changes nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from api.codec import order_of
+from api.codec import menu_of, order_of
 from api.domain import Order, Restaurant
-from api.store import Offer, offer_of, order
 from chassis.database import AsyncTransaction
 
-__all__ = ["LAST_ID", "Entry", "Page", "order", "orders", "restaurant", "restaurants", "timelines"]
-
 LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
+ORDER = "SELECT document FROM orders WHERE id = %s::uuid"
+
+# What is known of a placing: an earlier one by the same key, and the restaurant as it is now. Always one row.
+RECALL = """
+SELECT placement.input, orders.document, restaurant.id, restaurant.name, restaurant.currency, restaurant.menu,
+       restaurant.revision
+FROM (SELECT) AS one
+LEFT JOIN placement ON placement.customer_id = %(customer)s AND placement.key = %(key)s
+LEFT JOIN orders ON orders.id = placement.order_id
+LEFT JOIN restaurant ON restaurant.id = %(restaurant)s
+"""
 
 # A page of the orders of one customer, restaurant or courier: two of the three are null, and cost nothing.
 PAGE = """
@@ -54,6 +65,23 @@ WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, version
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A restaurant's menu and the revision its prices are of."""
+
+    restaurant: Restaurant
+    revision: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """`input` and `order` of the customer's earlier placing by the same key, when there was one."""
+
+    input: bytes | None
+    order: Order | None
+    offer: Offer | None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A line of an order's timeline."""
 
@@ -76,6 +104,26 @@ class Page:
     everybody: bool = False
 
 
+async def order(db: AsyncTransaction, order_id: str) -> Order | None:
+    """The order, or None; `order_id` must be a UUID."""
+    row = await (await db.execute(ORDER, (order_id,))).fetchone()
+    return order_of(row[0]) if row else None
+
+
+async def recall(db: AsyncTransaction, customer_id: str, key: str, restaurant_id: str) -> Recalled:
+    """What is known before placing."""
+    wanted = {"customer": customer_id, "key": key, "restaurant": restaurant_id}
+    row = await (await db.execute(RECALL, wanted)).fetchone()
+    if row is None:
+        raise AssertionError("RECALL answers with one row")
+    return Recalled(row[0], order_of(row[1]) if row[1] else None, _offer(row[2:]) if row[2] is not None else None)
+
+
+def _offer(row: Sequence[Any]) -> Offer:
+    key, name, currency, menu, revision = row
+    return Offer(Restaurant(key, name, currency, menu_of(menu)), revision)
+
+
 async def orders(db: AsyncTransaction, page: Page) -> list[Order]:
     """Up to `page.limit` orders."""
     wanted = {"limit": page.limit, "before": page.before, "closed": page.closed}
@@ -87,13 +135,13 @@ async def orders(db: AsyncTransaction, page: Page) -> list[Order]:
 async def restaurant(db: AsyncTransaction, restaurant_id: str) -> Offer | None:
     """The restaurant with its menu, or None."""
     row = await (await db.execute(RESTAURANT, (restaurant_id,))).fetchone()
-    return offer_of(row) if row else None
+    return _offer(row) if row else None
 
 
 async def restaurants(db: AsyncTransaction, after: tuple[str, str], limit: int) -> list[Restaurant]:
     """Up to `limit` restaurants behind (name, id)."""
     cursor = await db.execute(RESTAURANTS, (*after, limit))
-    return [offer_of(row).restaurant for row in await cursor.fetchall()]
+    return [_offer(row).restaurant for row in await cursor.fetchall()]
 
 
 async def timelines(db: AsyncTransaction, order_ids: Sequence[str]) -> dict[str, list[Entry]]:

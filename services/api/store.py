@@ -1,4 +1,4 @@
-"""The SQL of api's writers, http and projector. (What only reads for a query stands in queries.py.)
+"""The SQL of api's writers, http and projector. (What http only reads stands in queries.py.)
 
 http saves with one statement, which is one transaction: it holds only while the order still has the version that the
 decision was made on, and writes the order, the fact and the journal row together or not at all. The projector locks its
@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
-from api.codec import fact_of, menu_of, order_of, text
-from api.domain import Order, Restaurant, waiting_for
+from api.codec import fact_of, order_of, text
+from api.domain import Order, waiting_for
 from api.events import TYPES, Fact, MenuPublished, Reason
 from chassis.database import AsyncTransaction, Transaction
 
@@ -29,18 +29,6 @@ def allowance(order: Order, allowances: Allowances) -> int | None:
 
 
 # -- http -----------------------------------------------------------------------------------------------------------
-
-ORDER = "SELECT document FROM orders WHERE id = %s::uuid"
-
-# What is known of a placing: an earlier one by the same key, and the restaurant as it is now. Always one row.
-RECALL = """
-SELECT placement.input, orders.document, restaurant.id, restaurant.name, restaurant.currency, restaurant.menu,
-       restaurant.revision
-FROM (SELECT) AS one
-LEFT JOIN placement ON placement.customer_id = %(customer)s AND placement.key = %(key)s
-LEFT JOIN orders ON orders.id = placement.order_id
-LEFT JOIN restaurant ON restaurant.id = %(restaurant)s
-"""
 
 # No row: the menu has changed since it was read, or the key is taken.
 PLACE = """
@@ -89,43 +77,6 @@ WITH ended AS (UPDATE shift SET on_shift = false WHERE courier_id = %(courier)s 
 INSERT INTO outbox (id, topic, type, key, payload, traceparent)
 SELECT %(event)s, 'couriers.events', 'shift_ended', courier_id, '{}', %(trace)s FROM ended
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A restaurant's menu and the revision its prices are of."""
-
-    restaurant: Restaurant
-    revision: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """`input` and `order` of the customer's earlier placing by the same key, when there was one."""
-
-    input: bytes | None
-    order: Order | None
-    offer: Offer | None
-
-
-async def order(db: AsyncTransaction, order_id: str) -> Order | None:
-    """The order, or None; `order_id` must be a UUID."""
-    row = await (await db.execute(ORDER, (order_id,))).fetchone()
-    return order_of(row[0]) if row else None
-
-
-async def recall(db: AsyncTransaction, customer_id: str, key: str, restaurant_id: str) -> Recalled:
-    """What is known before placing."""
-    wanted = {"customer": customer_id, "key": key, "restaurant": restaurant_id}
-    row = await (await db.execute(RECALL, wanted)).fetchone()
-    if row is None:
-        raise AssertionError("RECALL answers with one row")
-    return Recalled(row[0], order_of(row[1]) if row[1] else None, offer_of(row[2:]) if row[2] is not None else None)
-
-
-def offer_of(row: Sequence[Any]) -> Offer:
-    key, name, currency, menu, revision = row
-    return Offer(Restaurant(key, name, currency, menu_of(menu)), revision)
 
 
 @dataclass(frozen=True, slots=True)
