@@ -24,7 +24,8 @@ class Story:
     order_id: str = ""
     end: str = ""
     reason: str = ""
-    settled: str = ""
+    payment: str = ""
+    version: int = 0
     took: float = 0.0
     fault: str = ""
 
@@ -59,13 +60,12 @@ async def place(client: Client, restaurant: Restaurant, story: Story, card: str)
 
 async def follow(client: Client, story: Story) -> None:
     """Watch every version until the stream completes; passing trouble resumes behind the last version seen."""
-    seen, watching = 0, True
+    watching = True
     while watching:
         try:
-            versions: Any = client.watch(story.order_id, seen)
+            versions: Any = client.watch(story.order_id, story.version)
             async with aclosing(versions) as pushed:
                 async for order in pushed:
-                    seen = order["version"]
                     note(story, order)
             watching = False
         except DemaeError as error:
@@ -80,4 +80,5 @@ def note(story: Story, order: Any) -> None:
         story.end = order["status"]
         story.took = time.monotonic() - story.began
         story.reason = (order["cancellation"] or {}).get("reason", "")
-    story.settled = order["payment"]["status"]
+    story.payment = order["payment"]["status"]
+    story.version = order["version"]
