@@ -37,7 +37,7 @@ def build(database: Database, log: Log, provider: Provider, parallel: int) -> tu
     workers = Workers(
         name="payment",
         database=database,
-        take=store.take,
+        take=calls.take,
         perform=calls.perform,
         settle=calls.settle,
         size=parallel,

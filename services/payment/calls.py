@@ -24,12 +24,17 @@ CALLS = Counter("payment_calls_total", "Calls to the provider, by what became of
 
 
 class Calls:
-    """`perform` and `settle` of the pool, around one provider."""
+    """`take`, `perform` and `settle` of the pool, around one provider."""
 
     def __init__(self, database: Database, provider: Provider, circuit: Circuit) -> None:
         self._database = database
         self._provider = provider
         self._circuit = circuit
+
+    def take(self, tx: Transaction, limit: int) -> Sequence[Job]:
+        """Lease due rows; while the circuit is open none: they stay due, untouched, for the moment it closes."""
+        room = self._circuit.room(limit)
+        return store.take(tx, room) if room else []
 
     def perform(self, job: Job) -> Answer:
         """Ask; blocks for two exchanges at most. Raises Transient without an answer: the row comes due again."""

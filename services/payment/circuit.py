@@ -4,11 +4,12 @@ purgatory, because it does not hold a lock while the call runs (pybreaker does: 
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from purgatory import SyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
+from purgatory.domain.model import CLOSED, OpenedState
 
 from payment.provider import Unanswered
 
@@ -23,7 +24,15 @@ class Circuit:
 
     def __init__(self, troubles: int = TROUBLES_MAX, seconds: float = OPEN_SECONDS) -> None:
         self._breaker = SyncCircuitBreakerFactory().get_breaker("provider", troubles, seconds)
+        self._seconds = seconds
         self._lock = threading.Lock()  # around its bookkeeping, not around the call
+
+    def room(self, limit: int) -> int:
+        """How many calls to begin now: `limit` while closed, none while open, one to find out when its time is over."""
+        context = self._breaker.context
+        if context.state == CLOSED:
+            return limit
+        return 0 if time.time() < (context.opened_at or 0.0) + self._seconds else 1
 
     def run(self, call: Callable[[], T]) -> T:
         """The call's result; raises Unanswered, at once and without calling when the circuit is open."""

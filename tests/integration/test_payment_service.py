@@ -57,6 +57,11 @@ class Service:
         with psycopg.connect(self.url) as db:
             return db.execute("SELECT FROM payment WHERE tries > 1").fetchone() is not None
 
+    def parked(self) -> list[str]:
+        """The orders that wait for a person."""
+        with psycopg.connect(self.url) as db:
+            return [row[0] for row in db.execute("SELECT key FROM parked WHERE state = 'head'").fetchall()]
+
     def captured(self) -> Counter[str]:
         """Order → captures, by the provider's own log."""
         return Counter(line["order_id"] for line in self.provider.lines("payment_intent.succeeded"))
@@ -151,6 +156,17 @@ def test_orders_survive_the_providers_death(service: Service, provider: RunningP
             provider.start()
     until(lambda: service.said(*orders) == [["payment_completed"]] * 90, seconds=40)
     assert service.captured() == dict.fromkeys(orders, 1)
+
+
+@pytest.mark.parametrize("fault", [{"total": 2**70}, {"payment_method": "x" * 300}, {"currency": "\0"}, {"total": "1"}])
+def test_poison_stops_its_own_order_only(service: Service, fault: dict[str, object]) -> None:
+    """An event that cannot be stored or read is parked; the orders around it are paid."""
+    before, bad = service.create(), str(uuid4())
+    service.send(bad, "order_created", CREATED | fault)
+    after = service.create()
+    until(lambda: service.said(before, after) == [["payment_completed"]] * 2)
+    until(lambda: service.parked() == [bad])
+    assert service.said(bad) == [[]]
 
 
 def test_frozen_provider_charges_nobody_twice(service: Service, provider: RunningProvider) -> None:

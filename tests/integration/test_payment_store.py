@@ -346,6 +346,27 @@ def test_two_scans_share_the_rows(desk: Desk) -> None:
         assert (len(store.take(one, 10)), len(store.take(two, 10))) == (1, 0)
 
 
+def test_open_circuit_leaves_rows_alone(desk: Desk) -> None:
+    """In an outage due rows are not leased: no try is spent, no back-off grows."""
+    desk.read(CREATED)
+    desk.lease_runs_out()
+    calls = Calls(desk.database, desk.provider, Circuit(1, 60))  # type: ignore[arg-type]
+    desk.provider.deaf = 1
+    with pytest.raises(Transient):
+        calls.perform(desk.handed[0])
+    desk.lease_runs_out()
+    with desk.database.transaction() as tx:
+        assert list(calls.take(tx, 10)) == []
+    assert desk.sql("SELECT lease, tries FROM payment") == [(1, 1)]
+
+
+def test_row_with_nothing_to_ask_is_put_to_rest(desk: Desk) -> None:
+    """A row that is due without a reason (an older release had one) is leased once, and never again."""
+    desk.work(desk.read(CREATED))
+    desk.sql("UPDATE payment SET due_at = now()")
+    assert (desk.scan(), desk.sql("SELECT due_at FROM payment")) == ([], [(None,)])
+
+
 def test_service_cannot_speak_as_another(desk: Desk) -> None:
     """The outbox refuses what the catalogue does not give to payment."""
     with pytest.raises(psycopg.errors.CheckViolation):

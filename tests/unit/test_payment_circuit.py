@@ -66,6 +66,18 @@ def test_circuit_closes_after_a_good_call() -> None:
     assert circuit.run(lambda: "asked") == "asked"
 
 
+def test_open_circuit_takes_nothing_up() -> None:
+    """Nothing is begun while it is open; then one call finds out, and its success lets all others in."""
+    circuit = Circuit(1, 0.05)
+    rooms = [circuit.room(100)]
+    fail(circuit, 1)
+    rooms.append(circuit.room(100))
+    until(lambda: circuit.room(100))
+    rooms.append(circuit.room(100))
+    circuit.run(lambda: None)
+    assert [*rooms, circuit.room(100)] == [100, 0, 1, 100]
+
+
 def test_calls_run_side_by_side() -> None:
     """No lock is held during a call: four of them meet inside."""
     circuit, meeting = Circuit(), threading.Barrier(4, timeout=5)
