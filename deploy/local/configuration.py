@@ -10,6 +10,9 @@ from local import fetch, java
 from local.layout import write
 from local.system import System
 
+# Relative to the state folder, where the broker runs: a comma in a path would be read as two.
+DATA = "kafka"
+
 
 def broker(system: System) -> Path:
     return system.layout.config / "broker.properties"
@@ -22,7 +25,7 @@ def connect(system: System) -> Path:
 def render(system: System) -> None:
     """Writes the files for the ports of this system."""
     deploy, ports = system.layout.root / "deploy", system.ports
-    values = {"port": ports.kafka, "controller": ports.controller, "data": system.layout.state / "kafka"}
+    values = {"port": ports.kafka, "controller": ports.controller, "data": DATA}
     _fill(deploy / "local" / "broker.properties", broker(system), values)
     values = {"kafka": system.kafka, "host": "127.0.0.1", "port": ports.connect, "replicas": 1}
     _fill(deploy / "connect" / "worker.properties", connect(system), values)
@@ -30,14 +33,16 @@ def render(system: System) -> None:
 
 def format_broker(system: System) -> bool:
     """Prepares the broker's data folder; False when it was."""
-    if (system.layout.state / "kafka" / "meta.properties").exists():
+    if (system.layout.state / DATA / "meta.properties").exists():
         return False
     identity = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
     # An id that begins with a dash would be read as an option.
     words = ["format", "-t", f"A{identity[1:]}", "-c", str(broker(system))]
     jars = fetch.where(system.layout).jars
     command = [*java.command(jars, java.TOOL), "kafka.tools.StorageTool", *words]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=system.layout.state, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise RuntimeError(f"The broker's data folder could not be prepared:\n{done.stdout}{done.stderr}")
     return True

@@ -101,6 +101,6 @@ def run(system: System, name: str) -> None:
         raise SystemExit(f"demae is not up: `make up WITHOUT={name}` first.")
     supervisor.stop(part.name)
     print(f"{part.name} in the foreground (pid {os.getpid()}). `make up` gives it back to the supervisor.", flush=True)
-    os.chdir(system.layout.root)
+    os.chdir(part.directory or system.layout.root)
     os.execve(part.command[0], part.command, {**os.environ, **part.environment, "DEMAE_MARK": system.mark})
     sys.exit(1)

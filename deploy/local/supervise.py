@@ -188,7 +188,7 @@ def _program(system: System, part: Part) -> str:
     return PROGRAM.format(
         name=part.name,
         command=_escaped(shlex.join(part.command)),
-        directory=_escaped(str(system.layout.root)),
+        directory=_escaped(str(part.directory or system.layout.root)),
         environment=",".join(f"{name}={_quoted(value)}" for name, value in sorted(environment.items())),
         signal=part.stop_signal,
         # Postgres ends its own children in order; a signal to all of them at once would be a crash.
