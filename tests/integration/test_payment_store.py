@@ -1,8 +1,6 @@
 """Payment rows on a real Postgres: who holds the lease may answer, and each fact is emitted once."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import psycopg
@@ -10,137 +8,17 @@ import pytest
 
 from chassis.batch import Batch
 from chassis.database import Database
-from chassis.envelope import Received
 from chassis.errors import Transient
 from payment import handlers, store
 from payment.calls import Calls
 from payment.circuit import Circuit
 from payment.domain import (
-    Answer,
-    Call,
-    Cancel,
-    Canceled,
-    Confirm,
-    Create,
     Created,
-    Declined,
-    Refund,
-    Refunded,
     Succeeded,
 )
-from payment.events import READS, Incoming, OrderCancelled, OrderCreated
-from payment.provider import Unanswered
+from payment.events import OrderCreated
 from payment.store import Job
-
-CREATED = OrderCreated(total=1250, currency="EUR", payment_method="pm_card_visa")
-CANCELLED = OrderCancelled(reason="customer")
-TYPES = {shape: name for name, shape in READS.items()}
-
-
-@dataclass
-class FakeProvider:
-    """Intents in memory. `deaf` = the next calls are executed, and their answers lost."""
-
-    intents: dict[str, str] = field(default_factory=dict)
-    captures: list[str] = field(default_factory=list)
-    asked: list[Call] = field(default_factory=list)
-    deaf: int = 0
-
-    def ask(self, order_id: str, call: Call, *, key: str, again: bool) -> Answer:
-        """As `payment.provider.Provider.ask`."""
-        self.asked.append(call)
-        said = self._act(order_id, call)
-        if self.deaf:
-            self.deaf -= 1
-            raise Unanswered("the line is dead", trouble=True)
-        return said
-
-    def _act(self, order_id: str, call: Call) -> Answer:
-        match call:
-            case Create():
-                self.intents.setdefault("pi_" + order_id, "open")
-                return Created("pi_" + order_id)
-            case Confirm(intent, _, card):
-                return self._confirm(intent, card)
-            case Cancel(intent):
-                self.intents[intent] = "shut" if self.intents[intent] == "open" else self.intents[intent]
-                return Canceled() if self.intents[intent] == "shut" else Succeeded()
-            case Refund(intent):
-                self.intents[intent] = "back"
-                return Refunded()
-
-    def _confirm(self, intent: str, card: str) -> Answer:
-        if "Declined" in card or self.intents[intent] == "shut":
-            return Declined("generic_decline")
-        if self.intents[intent] == "open":
-            self.captures.append(intent)
-            self.intents[intent] = "paid"
-        return Succeeded()
-
-
-@dataclass
-class Desk:
-    """One order's way through the service, a step at a time."""
-
-    database: Database
-    provider: FakeProvider
-    order: str
-    handed: list[Job] = field(default_factory=list)
-
-    @property
-    def calls(self) -> Calls:
-        """The workers' half of the service; a new circuit each time, so that no test trips another's."""
-        return Calls(self.database, self.provider, Circuit())  # type: ignore[arg-type]  # the fake has the same shape
-
-    def read(self, *events: Incoming, order: str | None = None) -> list[Job]:
-        """A batch of the consumer, committed; -> what was handed to the workers."""
-        key = order or self.order
-        received = [
-            Received(uuid4(), TYPES[type(e)], key, e, "api", datetime.now(UTC), 1, "trace", "orders.events", 0, n)
-            for n, e in enumerate(events)
-        ]
-        self.handed = []
-        with self.database.transaction() as tx:
-            batch = Batch([key], lambda: received)
-            handlers.handle(tx, batch, self._submit)
-            assert self.handed == [], "handed over before the commit"
-        for callback in batch.callbacks:
-            callback()
-        return self.handed
-
-    def answer(self, job: Job, said: Answer) -> Sequence[Job]:
-        """Commit an answer as a worker does; -> the next jobs."""
-        with self.database.transaction() as tx:
-            return self.calls.settle(tx, job, said)
-
-    def work(self, jobs: Sequence[Job]) -> None:
-        """Perform and settle until nothing follows."""
-        while jobs:
-            job, *rest = jobs
-            jobs = [*rest, *self.answer(job, self.calls.perform(job))]
-
-    def scan(self) -> list[Job]:
-        """What the net finds."""
-        with self.database.transaction() as tx:
-            return store.take(tx, 10)
-
-    def lease_runs_out(self) -> None:
-        """As if the lease's time had passed."""
-        self.sql("UPDATE payment SET due_at = now() WHERE due_at IS NOT NULL")
-
-    def sql(self, statement: str) -> list[tuple[object, ...]]:
-        """Any statement, committed."""
-        with self.database.transaction() as tx:
-            cursor = tx.execute(statement.encode())
-            return cursor.fetchall() if statement.startswith("SELECT") else []
-
-    def emitted(self) -> list[str]:
-        """The types in the outbox for this order, in order."""
-        rows = self.sql("SELECT type FROM outbox WHERE key = '" + self.order + "' ORDER BY seq")
-        return [str(row[0]) for row in rows]
-
-    def _submit(self, jobs: Sequence[Job]) -> None:
-        self.handed += jobs
+from tests.support.payment_desk import CANCELLED, CREATED, Desk, FakeProvider, received
 
 
 @pytest.fixture
@@ -253,59 +131,11 @@ def test_backoff_grows_with_tries(desk: Desk) -> None:
     assert desk.sql("SELECT due_at > now() + interval '7 s', tries FROM payment") == [(True, 7)]
 
 
-def test_cancel_overtakes_confirm_in_flight(desk: Desk) -> None:
-    """The cancel takes the lease. The confirm that wins at the provider is dropped here, and the money goes back."""
-    (creating,) = desk.read(CREATED)
-    (confirming,) = desk.answer(creating, desk.calls.perform(creating))
-    (cancelling,) = desk.read(CANCELLED)
-    said = desk.calls.perform(confirming)  # the provider had it first
-    desk.work([cancelling])
-    desk.answer(confirming, said)
-    assert (desk.emitted(), desk.provider.intents["pi_" + desk.order]) == (["payment_refunded"], "back")
-
-
-def test_cancel_wins_over_confirm_in_flight(desk: Desk) -> None:
-    """The provider closes the intent first: nothing is captured, and the decline of the confirm is dropped."""
-    (creating,) = desk.read(CREATED)
-    (confirming,) = desk.answer(creating, desk.calls.perform(creating))
-    desk.work(desk.read(CANCELLED))
-    desk.answer(confirming, desk.calls.perform(confirming))
-    assert (desk.emitted(), desk.provider.captures) == (["payment_released"], [])
-
-
-def test_cancel_overtakes_create_in_flight(desk: Desk) -> None:
-    """Without a committed id nothing can be captured: settled at once, and the late id is never confirmed."""
-    (creating,) = desk.read(CREATED)
-    assert desk.read(CANCELLED) == []
-    assert desk.answer(creating, desk.calls.perform(creating)) == []
-    assert (desk.emitted(), desk.provider.captures, desk.scan()) == (["payment_released"], [], [])
-
-
-def test_closed_before_created(desk: Desk) -> None:
-    """The end is remembered for an order that was never seen: its late creation starts nothing."""
-    desk.read(CANCELLED)
-    assert (desk.read(CREATED), desk.emitted(), desk.provider.asked) == ([], ["payment_released"], [])
-
-
-def test_created_and_cancelled_in_one_batch(desk: Desk) -> None:
-    """Folded one after the other, written once."""
-    assert desk.read(CREATED, CANCELLED, CREATED) == []
-    assert (desk.emitted(), desk.provider.asked) == (["payment_released"], [])
-
-
-def test_repeated_cancel_settles_once(desk: Desk) -> None:
-    """The state is a second guard behind the inbox."""
-    desk.work(desk.read(CREATED))
-    desk.work(desk.read(CANCELLED))
-    desk.work(desk.read(CANCELLED))
-    assert desk.emitted() == ["payment_completed", "payment_refunded"]
-
-
 def test_batch_that_fails_leaves_nothing(desk: Desk) -> None:
     """Row, lease and fact are one transaction, and nothing is handed to the workers."""
     with pytest.raises(ZeroDivisionError), desk.database.transaction() as tx:
-        event = Received(uuid4(), "order_cancelled", desk.order, CANCELLED, "api", datetime.now(UTC), 1, None, "", 0, 0)
-        handlers.handle(tx, Batch([desk.order], lambda: [event]), desk._submit)
+        event = received(desk.order, CANCELLED)
+        handlers.handle(tx, Batch([desk.order], lambda: [event]), desk.collect)
         raise ZeroDivisionError
     assert (desk.sql("SELECT order_id FROM payment"), desk.emitted(), desk.handed) == ([], [], [])
 
