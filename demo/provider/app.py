@@ -107,9 +107,11 @@ async def _unknown(request: Request, _error: Exception) -> Response:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    if int(request.headers.get("content-length", "0")) > BODY_MAX:
-        raise errors.invalid("body", f"Request bodies can be up to {BODY_MAX} bytes.")
-    body = await request.body()
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_MAX:
+            raise errors.invalid("body", f"Request bodies can be up to {BODY_MAX} bytes.")
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError as error:

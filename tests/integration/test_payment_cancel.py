@@ -9,6 +9,8 @@ import pytest
 from chassis.batch import Batch
 from chassis.database import Database
 from payment import handlers
+from payment.domain import Payment, fold
+from payment.events import Incoming, OrderCancelled, Outgoing
 from tests.support.payment_desk import CANCELLED, CREATED, Desk, FakeProvider, received
 from tests.support.waiting import until
 
@@ -69,6 +71,18 @@ def test_closed_before_created(desk: Desk) -> None:
     """The end is remembered for an order that was never seen: its late creation starts nothing."""
     desk.read(CANCELLED)
     assert (desk.read(CREATED), desk.emitted(), desk.provider.asked) == ([], ["payment_released"], [])
+
+
+def test_without_closed_row_cancelled_order_is_charged(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: an end that is forgotten because "there was nothing to undo" lets the late creation charge."""
+
+    def forgetful(payment: Payment, event: Incoming) -> tuple[Payment, list[Outgoing]]:
+        return (payment, []) if payment == Payment() and isinstance(event, OrderCancelled) else fold(payment, event)
+
+    monkeypatch.setattr(handlers, "fold", forgetful)
+    desk.read(CANCELLED)
+    desk.work(desk.read(CREATED))
+    assert len(desk.provider.captures) == 1
 
 
 def test_created_and_cancelled_in_one_batch(desk: Desk) -> None:

@@ -100,11 +100,11 @@ def test_foreign_key_is_refused(provider: RunningProvider, key: str) -> None:
     assert provider.lines("payment_intent.created") == []
 
 
-def test_body_must_be_small(provider: RunningProvider) -> None:
-    """A long body is refused before it is read into memory."""
-    request = urllib.request.Request(
-        provider.url + "/v1/payment_intents", b"x" * 100_000, {"Authorization": f"Bearer {KEY}"}
-    )
+@pytest.mark.parametrize("chunked", [False, True])
+def test_body_must_be_small(provider: RunningProvider, chunked: bool) -> None:
+    """A long body is refused before it is read into memory, whether or not it says how long it is."""
+    body = iter([b"x" * 50_000] * 2) if chunked else b"x" * 100_000
+    request = urllib.request.Request(provider.url + "/v1/payment_intents", body, {"Authorization": f"Bearer {KEY}"})
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=5)
     refused.value.close()
