@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
@@ -26,6 +27,7 @@ from chassis.settings import load
 
 SCAN_SECONDS = 1.0  # the clock ticks once a second
 PROBE_SECONDS = 2.0
+STUCK_SECONDS = 60.0  # a probe waits for the database much shorter than this
 
 
 class Server(uvicorn.Server):
@@ -42,11 +44,12 @@ class Server(uvicorn.Server):
 
 
 class Probe:
-    """Asks the database every few seconds, so that readiness is known without asking."""
+    """Asks the database every few seconds from the event loop: readiness is known without asking, and that it turns."""
 
     def __init__(self, database: AsyncDatabase) -> None:
         self._database = database
         self._reason: str | None = "the database has not answered yet"
+        self._beat = time.monotonic()
 
     async def watch(self) -> None:
         """Runs until cancelled."""
@@ -57,7 +60,12 @@ class Probe:
                 self._reason = None
             except Transient as error:
                 self._reason = str(error)
+            self._beat = time.monotonic()
             await asyncio.sleep(PROBE_SECONDS)
+
+    def turns(self) -> bool:
+        """The event loop is not stuck."""
+        return time.monotonic() - self._beat < STUCK_SECONDS
 
     def reason(self) -> str | None:
         """Why the database cannot be used; None when it can."""
@@ -103,8 +111,8 @@ class Http:
         self._server.stop()
 
     def alive(self) -> bool:
-        """The process answers its own health requests, that is enough."""
-        return True
+        """The event loop turns."""
+        return self._probe.turns()
 
     def ready(self) -> str | None:
         """Listening, with a database behind it."""

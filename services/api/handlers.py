@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from api import store
+from api import meters, store
 from api.domain import Order, decide, evolve
 from api.events import TYPES, Fact, MenuPublished, Tick
 from api.store import Allowances, Cause, Version
@@ -112,6 +112,10 @@ def _is_id(key: str) -> bool:
 def ask_deadlines(database: Database) -> None:
     """The scan: waits that used up their allowance by the log's clock are asked about, through the log."""
     with database.transaction() as tx:
+        clock, oldest = store.overdue(tx)
         asked = store.ask_deadlines(tx)
+    meters.clock.set(clock)
+    meters.overdue.set(oldest or 0)
+    meters.deadlines.inc(len(asked))
     if asked:
         log.info("asked about deadlines", event_key="deadline.asked", count=len(asked), order_ids=asked[:5])

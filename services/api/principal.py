@@ -8,6 +8,7 @@ from enum import StrEnum
 import jwt
 
 AUDIENCE = "demae"
+ID_LENGTH = range(1, 65)
 REMEMBERED = 4096  # verified tokens: a client sends the same one with every request
 
 
@@ -61,6 +62,9 @@ class Tokens:
             claims = jwt.decode(
                 token, self._secret, ["HS256"], audience=AUDIENCE, options={"require": ["exp", "aud", "sub", "role"]}
             )
-            return Principal(claims["sub"], Role(claims["role"])), float(claims["exp"])
+            principal = Principal(claims["sub"], Role(claims["role"]))
         except (jwt.InvalidTokenError, ValueError) as error:
             raise InvalidToken from error
+        if len(principal.id) not in ID_LENGTH or not principal.id.isprintable():
+            raise InvalidToken
+        return principal, float(claims["exp"])

@@ -10,7 +10,7 @@ from typing import Any
 from ariadne import MutationType, ObjectType, QueryType, ScalarType, load_schema_from_path, make_executable_schema
 from graphql import GraphQLResolveInfo, GraphQLSchema
 
-from api import cursors, domain, queries, shapes
+from api import cursors, domain, meters, queries, shapes
 from api.commands import Commands, Outcome, Request
 from api.domain import Code, Line, Refused
 from api.errors import Forbidden, RequestError, Unauthenticated
@@ -164,7 +164,14 @@ async def place_order(_: None, info: Info, input: dict[str, Any]) -> Shape:  # n
     principal = info.context.need(Role.CUSTOMER)
     lines = tuple(Line(line["itemId"], line["quantity"]) for line in input["items"])
     request = Request(principal.id, input["idempotencyKey"], input["restaurantId"], lines, input["paymentMethod"])
-    return shapes.outcome(await info.context.commands.place(request, info.context.trace))
+    return payload(await info.context.commands.place(request, info.context.trace))
+
+
+def payload(outcome: Outcome) -> Shape:
+    """What a mutation answers; refusals are counted."""
+    if outcome.refusal:
+        meters.refusals.labels(outcome.refusal.code).inc()
+    return shapes.outcome(outcome)
 
 
 async def act(info: Info, id: str, role: Role, command: Callable[[str], domain.Command]) -> Shape:  # noqa: A002
@@ -172,8 +179,8 @@ async def act(info: Info, id: str, role: Role, command: Callable[[str], domain.C
     principal = info.context.need(role)
     order_id = cursors.uuid_or_none(id)
     if order_id is None:
-        return shapes.outcome(Outcome(None, Refused(Code.ORDER_NOT_FOUND, "You have no such order.", "id")))
-    return shapes.outcome(await info.context.commands.act(order_id, command(principal.id), info.context.trace))
+        return payload(Outcome(None, Refused(Code.ORDER_NOT_FOUND, "You have no such order.", "id")))
+    return payload(await info.context.commands.act(order_id, command(principal.id), info.context.trace))
 
 
 @mutation.field("cancelOrder")

@@ -187,6 +187,10 @@ SELECT event_id(), 'orders.events', 'deadline_passed', id::text, json_build_obje
 RETURNING key
 """
 
+OVERDUE = """
+SELECT k, k - (SELECT min(due_tick) FROM orders WHERE due_tick IS NOT NULL) FROM clock
+"""
+
 HISTORY = "SELECT type, data, payload FROM journal WHERE order_id = %s::uuid ORDER BY version"
 
 
@@ -253,6 +257,12 @@ def save_menus(tx: Transaction, menus: Mapping[str, tuple[UUID, MenuPublished]])
 def ask_deadlines(tx: Transaction) -> list[str]:
     """Publishes `deadline_passed` for the orders whose wait is over by the clock; -> their ids."""
     return [row[0] for row in tx.execute(ASK_DEADLINES, (LIMITED, ASK_AGAIN_TICKS))]
+
+
+def overdue(tx: Transaction) -> tuple[int, int | None]:
+    """The clock, and the ticks since the oldest wait used up its allowance (negative: until it does)."""
+    (row,) = tx.execute(OVERDUE)
+    return row[0], row[1]
 
 
 def history(tx: Transaction, order_id: str) -> list[tuple[Fact, str]]:
