@@ -8,6 +8,7 @@ import psutil
 # The processes that people and the edge look for have the first numbers; the others follow in the order they came.
 FIRST = ("api-http", "notifier", "provider")
 HTTP, HEALTH, PLACES = 8001, 9000, 30
+SHOWN = 3  # lines of a message about many taken ports
 
 
 class PortTaken(RuntimeError):
@@ -69,6 +70,8 @@ def refuse_taken(wanted: Mapping[str, int], own: str) -> None:
     if not taken:
         return
     lines = [f"Port {port} ({who}) is taken by {_describe(holders[port], own)}." for who, port in taken.items()]
+    if len(lines) > SHOWN + 1:
+        lines[SHOWN:] = [f"So are {len(lines) - SHOWN} more."]
     advice = "Stop it, or move all ports of this system: DEMAE_PORT_OFFSET=100 make up"
     raise PortTaken("\n".join([*lines, advice]))
 

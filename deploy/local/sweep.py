@@ -1,6 +1,7 @@
 """Ends everything of one system, also what its supervisor has lost: by the mark in each process's environment."""
 
 import os
+import signal
 import time
 
 import psutil
@@ -30,10 +31,9 @@ def sweep(mark: str) -> list[str]:
 def _end(process: psutil.Process, *, kill: bool) -> str:
     try:
         name = str(process.name())
-        if kill:
-            process.kill()
-        else:
-            process.terminate()
+        # SIGTERM would let Postgres wait for its clients.
+        gentle = signal.SIGINT if name == "postgres" else signal.SIGTERM
+        process.send_signal(signal.SIGKILL if kill else gentle)
     except psutil.Error:
         return "a process that ended by itself"
     return name
