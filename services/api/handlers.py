@@ -39,7 +39,7 @@ class Folding:
     versions: list[Version] = field(default_factory=list)
     sent: list[Event] = field(default_factory=list)
     menus: dict[str, tuple[UUID, MenuPublished]] = field(default_factory=dict)
-    clock: int = 0
+    tick: int = 0
 
 
 class Projector:
@@ -58,8 +58,8 @@ class Projector:
         self._save(tx, folding)
 
     def _save(self, tx: Transaction, folding: Folding) -> None:
-        if folding.clock:
-            store.set_clock(tx, folding.clock)
+        if folding.tick:
+            store.count_tick(tx, folding.tick)
         if folding.menus:
             store.save_menus(tx, folding.menus)
         if folding.versions:
@@ -71,7 +71,7 @@ class Projector:
 def fold(folding: Folding, event: Received) -> None:
     """One event; raises Poison for an order that does not exist."""
     if isinstance(event.data, Tick):
-        folding.clock = max(folding.clock, event.data.k)
+        folding.tick = max(folding.tick, event.data.k)
     elif isinstance(event.data, MenuPublished):
         folding.menus[event.key] = (event.id, event.data)
     else:

@@ -165,7 +165,9 @@ FROM ROWS FROM (json_to_recordset(%s::json) AS (id uuid, type text, trace text, 
 ORDER BY place
 """
 
-SET_CLOCK = "UPDATE clock SET k = greatest(k, %s)"
+# The clock advances by one, however many ticks were read at once: it stood while its reader stood. (A leap would end
+# waits that began when the facts behind them were read, a moment ago.) A tick may be read twice; it never goes back.
+COUNT_TICK = "UPDATE clock SET k = k + 1, tick = %(tick)s WHERE tick < %(tick)s"
 
 SAVE_MENUS = """
 INSERT INTO restaurant (id, name, currency, menu, revision)
@@ -240,9 +242,9 @@ def save_versions(tx: Transaction, versions: Sequence[Version], allowances: Allo
     tx.execute(SAVE, (text(states), text(rows)))
 
 
-def set_clock(tx: Transaction, k: int) -> None:
-    """The clock never goes back: a tick may be read twice."""
-    tx.execute(SET_CLOCK, (k,))
+def count_tick(tx: Transaction, tick: int) -> None:
+    """The clock advances by one if `tick`, the youngest of a batch, is a new one."""
+    tx.execute(COUNT_TICK, {"tick": tick})
 
 
 def save_menus(tx: Transaction, menus: Mapping[str, tuple[UUID, MenuPublished]]) -> None:

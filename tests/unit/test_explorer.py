@@ -14,6 +14,7 @@ from tests.support.explorer_log import Rules
 
 RUNS = int(os.environ.get("EXPLORER_RUNS", "120"))
 CLOCK_RUNS = max(2, RUNS // 60)
+pytestmark = pytest.mark.timeout(300 + RUNS)  # a long look takes its time
 CONTROL_RUNS = 25  # enough for each control to be caught many times
 
 STOP = (60.0, 160.0)  # longer than the longest allowance
