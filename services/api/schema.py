@@ -25,12 +25,12 @@ class Timelines:
     def __init__(self, database: AsyncDatabase) -> None:
         self._database = database
         self._wanted: dict[str, asyncio.Future[list[queries.Entry]]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []  # the event loop itself holds tasks weakly
 
     def load(self, order_id: str) -> "asyncio.Future[list[queries.Entry]]":
         """The timeline of one order, once this turn of the event loop has collected all that are wanted."""
         if not self._wanted:
-            self._task = asyncio.create_task(self._answer())
+            self._tasks.append(asyncio.create_task(self._answer()))
         return self._wanted.setdefault(order_id, asyncio.get_running_loop().create_future())
 
     async def _answer(self) -> None:
