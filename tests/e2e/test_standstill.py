@@ -1,0 +1,46 @@
+"""The log stands still for longer than any order may wait, while placing goes on and couriers are few (I15).
+
+A deadline that is read off a wall clock, or fired directly, cancels here what would have ended well.
+"""
+
+import asyncio
+import json
+from collections import Counter
+
+from actors.people import Town
+from actors.report import counts
+from actors.town import Plan, play
+from tests.support.stack import LocalStack
+
+REASONS = ("payment_timeout", "payment_failed", "no_courier", "restaurant_silent", "not_ready", "not_picked_up")
+ALLOWANCE = 20  # ticks of the log's clock, for every wait
+STANDSTILL = 26.0  # seconds without change data capture: longer than any allowance
+RATE, COURIERS = 1.5, 8  # what waits after the standstill is carried well within an allowance
+
+
+async def cancelled(stack: LocalStack, *, standstill: bool) -> Counter[str]:
+    """How the orders of a town ended, with or without a standstill in their midst."""
+    town = Town(stack.url, stack.jwt_secret)
+    plan = Plan(
+        orders=int(RATE * (STANDSTILL + 4)),
+        rate=RATE,
+        couriers=COURIERS,
+        period=0.5,
+        patience=120.0,
+        restaurants=("bench-kitchen",),
+    )
+    playing = asyncio.create_task(play(plan, town.speak_as, lambda _stories: None))
+    if standstill:
+        await asyncio.sleep(2)  # orders in every status
+        await asyncio.to_thread(stack.stop, "connect")
+        await asyncio.sleep(STANDSTILL)  # the length of the standstill is what is tested
+        await asyncio.to_thread(stack.start, "connect")
+    return counts(await playing)
+
+
+async def test_standstill_cancels_nothing(stack: LocalStack) -> None:
+    """As many orders are cancelled as in the same run without the standstill: none."""
+    with stack.settings(ALLOWANCES=json.dumps(dict.fromkeys(REASONS, ALLOWANCE))):
+        without = await cancelled(stack, standstill=False)
+        with_it = await cancelled(stack, standstill=True)
+    assert without == with_it == {"delivered": int(RATE * (STANDSTILL + 4))}
