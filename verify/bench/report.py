@@ -24,18 +24,19 @@ class Idle:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything a run found. A ratio of 0 was not measured."""
+    """Everything a run found. A ratio of None was not measured. `early`: refusals of what had been pushed already."""
 
     idle: Idle
     fixed: Phase
     full: Phase
     journal: Journal
-    place_vs_pgbench: float
-    consumer_vs_bare: float
     violations: Sequence[str]
+    early: int = 0
+    place_vs_pgbench: float | None = None
+    consumer_vs_bare: float | None = None
 
 
-def figures(result: Result) -> dict[str, float]:
+def figures(result: Result) -> dict[str, float | None]:
     """The JSON object: latencies at the fixed rate, throughput and cost at full rate."""
     fixed, full = result.fixed, result.full
     place, whole = latency.placing(fixed.orders), latency.delivering(fixed.orders)
@@ -62,9 +63,10 @@ def figures(result: Result) -> dict[str, float]:
         "cdc_events_per_s": full.events / full.elapsed,
         "rss_total_mb": sum(result.idle.pss.values()),
         "orders": len(fixed.orders) + len(full.orders),
+        "early_refusals": result.early,
         "violations": len(result.violations),
     }
-    return {name: round(value, 3) for name, value in exact.items()}
+    return {name: value if value is None else round(value, 3) for name, value in exact.items()}
 
 
 def cpu_ms(phase: Phase) -> float:
@@ -74,7 +76,20 @@ def cpu_ms(phase: Phase) -> float:
 
 def tables(result: Result) -> Group:
     """What a person reads."""
-    return Group(phases(result), "", parts(result))
+    return Group(phases(result), "", parts(result), "", whole(result))
+
+
+def whole(result: Result) -> Table:
+    """What belongs to the run and not to a phase."""
+    table = Table("", "", box=None, pad_edge=False, show_header=False)
+    for name, value in (
+        ("placeOrder / pgbench with the same SQL", result.place_vs_pgbench),
+        ("consumer / bare loop with the same SQL", result.consumer_vs_bare),
+    ):
+        table.add_row(name, "not measured" if value is None else f"{value:.2f}")
+    table.add_row("couriers told NOT_YET of what had been pushed", str(result.early))
+    table.add_row("broken promises", str(len(result.violations)))
+    return table
 
 
 def phases(result: Result) -> Table:
