@@ -169,3 +169,18 @@ async def test_place_is_atomic(house: House, client: Client, table: str) -> None
     assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
     assert "check" not in str(answer).lower()
     assert sum(house.counts().values()) == 0
+
+
+async def test_lost_connections_are_replaced(house: House, client: Client) -> None:
+    """Postgres drops every session: the client is told to try again, and by its key gets its one order."""
+    await client.place(BOB)
+    house.ask(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'api' AND datname = current_database()"
+    )
+    body = wish()
+    answers = [await client.post(PLACE, ANN, input=body) for _ in range(10)]
+    codes = [error["extensions"]["code"] for answer in answers for error in answer.get("errors", [])]
+    ids = {answer["data"]["placeOrder"]["order"]["id"] for answer in answers if answer["data"]}
+    assert set(codes) <= {"INTERNAL"}
+    assert len(ids) == 1
+    assert house.published(ids.pop()) == ["order_created"]
