@@ -4,7 +4,7 @@ import shutil
 
 import psutil
 
-from local.parts import CAPTURE, SERVICE, table
+from local.parts import SERVICE, table
 from local.supervise import STOP_SECONDS, Supervisor, supervisor_process
 from local.sweep import sweep
 from local.system import System
@@ -32,7 +32,7 @@ def clean(system: System) -> None:
 def _stop_in_order(system: System, supervisor: Supervisor) -> None:
     """Those who use a thing before the thing: nobody spends its last second on reconnecting."""
     parts = table(system)
-    supervisor.stop_all({part.name for part in parts if part.stage in (SERVICE, CAPTURE)})
+    supervisor.stop_all({part.name for part in parts if part.stage == SERVICE or part.name == "connect"})
     supervisor.stop_all({part.name for part in parts})
     keeper = supervisor_process(system)
     supervisor.shutdown()

@@ -11,7 +11,7 @@ from local import configuration, fetch, java, postgres
 from local.discovery import Process
 from local.system import DATABASE, System
 
-INFRASTRUCTURE, CAPTURE, SERVICE = "infrastructure", "capture", "service"
+INFRASTRUCTURE, SERVICE = "infrastructure", "service"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _connect(system: System) -> Part:
         environment=java.ENVIRONMENT,
         ready=f"{system.connect_url}/connectors",
         listens={"connect": system.ports.connect},
-        stage=CAPTURE,
+        stage=INFRASTRUCTURE,
     )
 
 

@@ -9,13 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from local import configuration, database, fetch, ports, postgres, ready, seed, topics
 from local.layout import write
-from local.parts import CAPTURE, INFRASTRUCTURE, SERVICE, Part, left_out, table
+from local.parts import SERVICE, Part, left_out, table
 from local.supervise import Supervisor, configure, launch
 from local.sweep import sweep
 from local.system import System, remember
 
-# What fails is noticed at once (see ready.py): these bound what only takes long, on a machine with other work.
-START_SECONDS = 120.0
+# What fails is noticed at once (see ready.py): this bounds what only takes long, on a machine with other work.
 READY_SECONDS = 180.0
 
 
@@ -39,19 +38,20 @@ def bring(system: System) -> list[str]:
     done = ["fetched"] if _fetch(system) else []
     done += _supervise(system)
     done += _prepare_data(system)
-    parts = [part for part in table(system) if part.autostart and not left_out(system, part)]
-    for part in table(system):
-        if left_out(system, part) and Supervisor(system).stop(part.name):
-            say(f"{part.name:<16} is left to you")
-            done.append(part.name)
-    done += _start(system, parts, INFRASTRUCTURE)
-    done += [f"migration {name}" for name in _say_all("migrated", database.prepare(system))]
+    done += _leave_out(system)
+    parts = {part.name: part for part in table(system) if part.autostart and not left_out(system, part)}
+    services = [name for name, part in parts.items() if part.stage == SERVICE]
+    # Connect takes longest: it starts with the broker, and waits for it by itself.
+    started = _start(system, [name for name in parts if name not in services])
+    _wait(system, [parts["postgres"], parts["edge"]], started)
+    done += _say_all("migrated", database.prepare(system))
+    _wait(system, [parts["kafka"]], started)
     done += _say_all("topic", topics.create(system.kafka, topics.wanted(system.layout.root)))
-    done += _start(system, parts, CAPTURE, wait=False)
-    done += _start(system, parts, SERVICE, also=CAPTURE)
-    if done:
+    started += _start(system, services)
+    _wait(system, [parts["connect"], *(parts[name] for name in services)], started)
+    if done or started:
         seed.sow(system, say)
-    return done
+    return [*done, *started]
 
 
 def _fetch(system: System) -> bool:
@@ -83,16 +83,24 @@ def _prepare_data(system: System) -> list[str]:
         return [name for name, made in (("postgres", cluster), ("kafka", broker)) if made.result()]
 
 
-def _start(system: System, parts: Sequence[Part], stage: str, *, also: str = "", wait: bool = True) -> list[str]:
+def _leave_out(system: System) -> list[str]:
+    """Stops what a person wants to run elsewhere."""
+    left = [part.name for part in table(system) if left_out(system, part)]
+    for name in left:
+        say(f"{name:<16} is left to you: make run S={name}")
+    return [name for name in left if Supervisor(system).stop(name)]
+
+
+def _start(system: System, names: Sequence[str]) -> list[str]:
+    """-> those that did not run."""
     supervisor = Supervisor(system)
-    started = [part.name for part in parts if part.stage == stage and supervisor.start(part.name)]
-    if wait:
-        waited = [part for part in parts if part.stage in (stage, also)]
-        # What ran already is asked too, but not talked about when it is well.
-        quiet = set() if started else {part.name for part in waited}
-        seconds = START_SECONDS if stage == INFRASTRUCTURE else READY_SECONDS
-        ready.wait(system, waited, seconds, lambda line: None if line.split()[0] in quiet else say(line))
-    return started
+    return [name for name in names if supervisor.start(name)]
+
+
+def _wait(system: System, parts: Sequence[Part], started: Sequence[str]) -> None:
+    """Until all are ready. Of what ran already nothing is said while it is well."""
+    news = {part.name for part in parts if part.name in started}
+    ready.wait(system, parts, READY_SECONDS, lambda line: say(line) if news else None)
 
 
 def _say_all(what: str, names: list[str]) -> list[str]:
