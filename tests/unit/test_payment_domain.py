@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payment.domain import (
@@ -124,6 +124,7 @@ def test_delivered_order_keeps_the_money() -> None:
 SAID: list[Answer] = [Created("pi_9"), Succeeded(), Declined("no"), Canceled(), Refunded(), NotRefunded("no")]
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(
     payment=st.builds(
         Payment,
@@ -241,6 +242,7 @@ def run(world: World, steps: list[Step]) -> None:
             world.hear(len(world.flying) - 1)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(STEPS)
 def test_cancelled_order_settles_exactly_once(steps: list[Step]) -> None:
     """Answers that come late, twice or never: one settling fact, and it is the true one."""
@@ -254,6 +256,7 @@ def test_cancelled_order_settles_exactly_once(steps: list[Step]) -> None:
         assert settling == []
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(STEPS)
 def test_money_moves_at_most_once(steps: list[Step]) -> None:
     """One capture at most; none stays on a cancelled order; "completed" is said once, and only when it is so."""
@@ -268,6 +271,7 @@ def test_money_moves_at_most_once(steps: list[Step]) -> None:
         assert len(completed) == 1
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(STEPS)
 def test_every_wait_has_a_call(steps: list[Step]) -> None:
     """An order that was created, has not ended, and was told neither yes nor no still has something to ask."""

@@ -1,7 +1,7 @@
 """What an intent can become, and that an answer holds all of it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provider import domain
@@ -96,6 +96,7 @@ def move(intent: Intent, what: str, card: str) -> Intent:
         return intent
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(MOVES)
 def test_money_is_taken_and_given_once(moves: list[tuple[str, str]]) -> None:
     """Whatever is asked, in whatever order: at most one success, at most its amount back, and an end is an end."""
@@ -110,6 +111,7 @@ def test_money_is_taken_and_given_once(moves: list[tuple[str, str]]) -> None:
     assert 0 <= intent.refunded <= intent.amount * successes
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(MOVES)
 def test_answer_holds_the_whole_intent(moves: list[tuple[str, str]]) -> None:
     """What the API shows is enough to rebuild the state: the log needs nothing else."""
