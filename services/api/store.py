@@ -148,18 +148,20 @@ async def end_shift(db: AsyncTransaction, courier_id: str, cause: Cause) -> None
 
 LOCK = "SELECT document FROM orders WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"
 
-# The rows are locked. A column of type json keeps the document's bytes as they are.
+# The rows are locked. A column of type json keeps the document's bytes as they are. The LIMIT tells the planner how
+# long the list is: without it json_to_recordset counts for 100 rows, and orders would be read whole for them.
 SAVE = """
 WITH saved AS (
   UPDATE orders SET version = new.version, since = new.since, open = new.allowance IS NOT NULL,
     courier_id = new.courier_id, document = new.document::text,
     due_tick = CASE WHEN orders.since = new.since THEN due_tick ELSE (SELECT k FROM clock) + new.allowance END
-  FROM json_to_recordset(%s::json) AS new
-    (id uuid, version int, since int, allowance int, courier_id text, document json)
+  FROM (SELECT * FROM json_to_recordset(%(states)s::json) AS state
+          (id uuid, version int, since int, allowance int, courier_id text, document json)
+        LIMIT json_array_length(%(states)s::json)) AS new
   WHERE orders.id = new.id)
 INSERT INTO journal (id, type, key, payload, traceparent, at, order_id, version, data)
 SELECT id, type, order_id::text, document::text, trace, coalesce(at, now()), order_id, version, data::text
-FROM ROWS FROM (json_to_recordset(%s::json) AS (id uuid, type text, trace text, at timestamptz, order_id uuid,
+FROM ROWS FROM (json_to_recordset(%(versions)s::json) AS (id uuid, type text, trace text, at timestamptz, order_id uuid,
      version int, document json, data json))
      WITH ORDINALITY AS made (id, type, trace, at, order_id, version, document, data, place)
 ORDER BY place
@@ -239,7 +241,7 @@ def save_versions(tx: Transaction, versions: Sequence[Version], allowances: Allo
         }
         for v in versions
     ]
-    tx.execute(SAVE, (text(states), text(rows)))
+    tx.execute(SAVE, {"states": text(states), "versions": text(rows)})
 
 
 def count_tick(tx: Transaction, tick: int) -> None:
