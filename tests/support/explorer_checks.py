@@ -111,7 +111,7 @@ def _ends(order: Order, types: Counter[str]) -> Iterator[str]:
 
 
 def _versions(world: World, order: Order) -> Iterator[str]:
-    """I4, I6, I12: the journal has no gap, only legal steps, and its fold is the document."""
+    """I4, I6, I8, I12: no gap, only legal steps, none after the order is settled; the journal folds to the order."""
     journal = world.api.journal[order.id]
     if [after.version for _, after in journal] != list(range(1, len(journal) + 1)):
         yield "I4: versions have a gap"
@@ -119,9 +119,15 @@ def _versions(world: World, order: Order) -> Iterator[str]:
     steps = {(a, b) for a, b in pairwise(seen) if a != b}
     if steps - LEGAL:
         yield f"I6: illegal {sorted(steps - LEGAL)}"
+    if any(_closed(after) for _, after in journal[:-1]):
+        yield "I8: a version after the end of the stream"
     again = replay(order.id, [fact for fact, _ in journal])
     if msgspec.json.encode(again) != msgspec.json.encode(order):
         yield "I12: the journal's fold is not the document"
+
+
+def _closed(order: Order) -> bool:
+    return order.status is Status.DELIVERED or order.payment.status in ("REFUNDED", "RELEASED", "REFUND_FAILED")
 
 
 def _once(facts: list[Record], types: Counter[str]) -> Iterator[str]:
