@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-import httpx
 import psycopg
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
@@ -98,6 +97,20 @@ def test_invalidated_slot_heals(stack: Stack, till: Till) -> None:
     assert stack.repairs("drop_slot") == drops + 1
 
 
+def test_slot_lost_while_connect_is_down_heals(stack: Stack, till: Till) -> None:
+    """Connect comes back to a slot that Postgres gave up in the meantime."""
+    drops = stack.repairs("drop_slot")
+    till.sell(50)
+    stack.kill("connect")
+    till.sell(50)
+    until(lambda: lost(stack), 30, "the slot lost")
+    stack.start("connect")
+    until(lambda: stack.ask(SLOT) == [("reserved",)], 60, "a new slot")
+    till.sell(50)
+    assert_published(till)
+    assert stack.repairs("drop_slot") == drops + 1
+
+
 def test_failed_task_is_restarted(stack: Stack, till: Till) -> None:
     """A task that FAILED, for want of its publication, runs again when the cause is gone."""
     till.sell(50)
@@ -162,8 +175,7 @@ def test_new_service_flows(stack: Stack) -> None:
 
 def configured(stack: Stack) -> list[str]:
     """The tables that a repair reads in order."""
-    config = httpx.get(f"{stack.connect_url}/connectors/demae/config", timeout=30).json()
-    return str(config["snapshot.select.statement.overrides"]).split(",")
+    return str(stack.connector("config").get("snapshot.select.statement.overrides", "")).split(",")
 
 
 def dropped(stack: Stack) -> bool:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import httpx
 import psycopg
@@ -105,10 +106,17 @@ class Stack:
         finally:
             self.running[name].send_signal(signal.SIGCONT)
 
+    def connector(self, what: str) -> dict[str, Any]:
+        """The connector's `status` or `config`; empty while Connect is away or rebalances."""
+        try:
+            answer = httpx.get(f"{self.connect_url}/connectors/demae/{what}", timeout=30)
+        except httpx.HTTPError:
+            return {}
+        return {} if answer.is_error else dict(answer.json())
+
     def tasks(self) -> list[str]:
         """The states of the connector's tasks."""
-        body = httpx.get(f"{self.connect_url}/connectors/demae/status", timeout=30).json()
-        return [task["state"] for task in body["tasks"]]
+        return [task["state"] for task in self.connector("status").get("tasks", [])]
 
     def ready(self) -> bool:
         """What the keeper's /ready says."""
