@@ -120,6 +120,23 @@ def test_lost_answer_backs_off(desk: Desk) -> None:
     assert desk.sql(f"SELECT {soon}, tries FROM payment") == [(True, 1)]
 
 
+def test_only_a_second_try_looks_first(desk: Desk) -> None:
+    """A first confirm costs one exchange; one behind an unknown outcome looks at the intent before it acts."""
+    (creating,) = desk.read(CREATED)
+    desk.answer(creating, desk.calls.perform(creating))
+    desk.lease_runs_out()
+    desk.work(desk.scan())
+    assert desk.provider.looked == [False, True]
+
+
+def test_repeat_leaves_the_lease_alone(desk: Desk) -> None:
+    """An event that changes nothing takes nothing: the call in flight may still answer."""
+    (creating,) = desk.read(CREATED)
+    assert desk.read(CREATED) == []
+    desk.work([creating])
+    assert desk.emitted() == ["payment_completed"]
+
+
 def test_backoff_grows_with_tries(desk: Desk) -> None:
     """Trouble that lasts is asked about less and less often."""
     desk.read(CREATED)

@@ -40,16 +40,18 @@ def received(order: str, data: Incoming) -> Received:
 
 @dataclass
 class FakeProvider:
-    """Intents in memory. `deaf` = the next calls are executed, and their answers lost."""
+    """Intents in memory. `deaf`: the next calls are done, their answers lost. `looked`: which were to look first."""
 
     intents: dict[str, str] = field(default_factory=dict)
     captures: list[str] = field(default_factory=list)
     asked: list[Call] = field(default_factory=list)
+    looked: list[bool] = field(default_factory=list)
     deaf: int = 0
 
     def ask(self, order_id: str, call: Call, *, key: str, again: bool) -> Answer:
         """As `payment.provider.Provider.ask`."""
         self.asked.append(call)
+        self.looked.append(again)
         said = self._act(order_id, call)
         if self.deaf:
             self.deaf -= 1
