@@ -1,6 +1,8 @@
 """The commands and their words of help. Each one is a thin shell around a module that does the work."""
 
 import asyncio
+import importlib.util
+import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any
@@ -223,9 +225,27 @@ def kill(process: Process) -> None:
 
 
 @app.command(rich_help_panel=RUN)
+def stop(process: Process) -> None:
+    """Stop one process of the local runtime, and leave it so."""
+    console.print(processes.stop(LocalRuntime(), process))
+
+
+@app.command(rich_help_panel=RUN)
 def start(process: Process) -> None:
     """Start one process of the local runtime that is stopped."""
     console.print(processes.start(LocalRuntime(), process))
+
+
+@app.command(rich_help_panel=PLAY, add_help_option=False, context_settings={"ignore_unknown_options": True})
+def actors(options: Annotated[list[str] | None, typer.Argument(help="See --help.")] = None) -> None:
+    """Let customers, kitchens and couriers play a town, until a number of orders has ended.
+
+    Example: `demae actors --orders 1000 --rate 20`
+    """
+    if importlib.util.find_spec("actors") is None:
+        raise CommandError("There are no actors here: demo/actors is gone.")
+    configuration()
+    os.execv(sys.executable, [sys.executable, "-m", "actors", *(options or [])])  # noqa: S606 - our own program
 
 
 @app.command("doctor", rich_help_panel=RUN)

@@ -36,7 +36,7 @@ def report(runtime: Runtime, console: Console) -> bool:
 async def system(runtime: Runtime) -> list[Finding]:
     """The edge, every process, and what their gauges say together."""
     try:
-        parts = runtime.parts()
+        parts = [part for part in runtime.parts() if part.running or not part.extra]
     except CommandError as error:
         return [Finding("runtime", False, str(error), "`make up` starts the system")]
     async with httpx.AsyncClient() as client:

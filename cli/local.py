@@ -13,11 +13,15 @@ class LocalRuntime:
 
     def parts(self) -> list[Part]:
         with control() as running:
-            return [described(name, one) for name, one in running.running().items() if one.part.autostart]
+            return [described(name, one) for name, one in running.running().items()]
 
     def kill(self, name: str) -> None:
         with control() as running:
             running.kill(name)
+
+    def stop(self, name: str) -> None:
+        with control() as running:
+            running.stop(name)
 
     def start(self, name: str) -> None:
         with control() as running:
@@ -26,7 +30,7 @@ class LocalRuntime:
 
 def described(name: str, one: Running) -> Part:
     """What the commands need of it."""
-    return Part(name, one.state.word, one.state.pid or None, one.part.health or None)
+    return Part(name, one.state.word, one.state.pid or None, one.part.health or None, not one.part.autostart)
 
 
 @contextmanager

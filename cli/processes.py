@@ -8,12 +8,16 @@ from cli.errors import CommandError
 
 @dataclass(frozen=True)
 class Part:
-    """One process. `state` is the supervisor's word; `health` the base address of its health server, if it has one."""
+    """One process. `state` is the supervisor's word; `health` the base address of its health server, if it has one.
+
+    `extra`: it runs only when somebody starts it.
+    """
 
     name: str
     state: str
     pid: int | None = None
     health: str | None = None
+    extra: bool = False
 
     @property
     def running(self) -> bool:
@@ -29,6 +33,9 @@ class Runtime(Protocol):
 
     def kill(self, name: str) -> None:
         """Signal 9 to the process; the runtime starts it again."""
+
+    def stop(self, name: str) -> None:
+        """End it in order, and leave it so."""
 
     def start(self, name: str) -> None:
         """Start it, if it does not run. Returns when it has begun, not when it is ready."""
@@ -49,6 +56,15 @@ def kill(runtime: Runtime, name: str) -> str:
         raise CommandError(f"{name} does not run (it is {part.state}): `./demae start {name}` starts it.")
     runtime.kill(name)
     return f"{name} (process {part.pid}) is killed. Its supervisor starts it again; nothing that was accepted is lost."
+
+
+def stop(runtime: Runtime, name: str) -> str:
+    """Stop one process; what to tell the person."""
+    part = find(runtime, name)
+    if not part.running:
+        return f"{name} does not run."
+    runtime.stop(name)
+    return f"{name} is stopped, and stays so: `./demae start {name}` starts it."
 
 
 def start(runtime: Runtime, name: str) -> str:

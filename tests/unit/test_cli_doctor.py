@@ -120,6 +120,9 @@ class FakeRuntime:
     def kill(self, name: str) -> None:
         self.done.append(f"kill {name}")
 
+    def stop(self, name: str) -> None:
+        self.done.append(f"stop {name}")
+
     def start(self, name: str) -> None:
         self.done.append(f"start {name}")
 
@@ -137,6 +140,14 @@ def test_stopped_part_is_started() -> None:
     processes.start(runtime, "delivery")
     processes.start(runtime, "payment")
     assert runtime.done == ["start delivery"]
+
+
+def test_running_part_is_stopped() -> None:
+    """A process that runs is stopped; one that does not is left alone."""
+    runtime = FakeRuntime()
+    processes.stop(runtime, "delivery")
+    processes.stop(runtime, "payment")
+    assert runtime.done == ["stop payment"]
 
 
 def test_stopped_part_is_not_killed() -> None:
