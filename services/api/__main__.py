@@ -23,9 +23,11 @@ from chassis.database import AsyncDatabase, Database
 from chassis.errors import Transient
 from chassis.kafka import KafkaLog, Log
 from chassis.process import Process
+from chassis.prune import prune
 from chassis.settings import load
 
 SCAN_SECONDS = 1.0  # the clock ticks once a second
+PRUNE_SECONDS = 60.0
 PROBE_SECONDS = 2.0
 STUCK_SECONDS = 60.0  # a probe waits for the database much shorter than this
 
@@ -136,7 +138,8 @@ def build(database: Database, log: Log, allowances: Allowances) -> Consumer:
         handle=Projector(allowances).handle,
         wants=handlers.wants,
         passes=handlers.PASSES,
-        timers=[Timer(SCAN_SECONDS, handlers.ask_deadlines)],
+        forgetful=frozenset({"ticks"}),  # the clock counts what it reads: a tick that expired has not passed
+        timers=[Timer(SCAN_SECONDS, handlers.ask_deadlines), Timer(PRUNE_SECONDS, prune, poked=False)],
     )
 
 

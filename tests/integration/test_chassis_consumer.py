@@ -404,6 +404,20 @@ def test_position_outside_the_log_is_refused(counting: Counting, world: World) -
     assert isinstance(ends[0], Fatal)
 
 
+@pytest.mark.parametrize("forgetful", [True, False])
+def test_expired_position(counting: Counting, fake: FakeWorld, forgetful: bool) -> None:
+    """Records that expired unread are a loss, and refused; in a topic declared forgetful the rest is read."""
+    (record, *_) = happen(fake, "a", 1, 2)
+    with running(counting.consumer(fake.log())):
+        until(lambda: counting.seen() == {"a": [1, 2]})
+    happen(fake, "a", 3, 4)
+    fake.broker.expire(Place(fake.topic, record.partition), 3)
+    topics = frozenset({fake.topic}) if forgetful else frozenset()
+    with running(counting.consumer(fake.log(), forgetful=topics)) as ends:
+        until(lambda: ends or counting.seen() == {"a": [1, 2, 4]})
+    assert [type(end) for end in ends] == ([] if forgetful else [Fatal])
+
+
 def test_kafka_offsets_follow_positions(counting: Counting, world: World) -> None:
     """The group's committed offsets report how far the positions are."""
     (record,) = happen(world, "a", 1)

@@ -71,6 +71,7 @@ class Counting:
         handle: Callable[[Transaction, Batch], None] = count,
         timers: Sequence[Timer] = (),
         passes: frozenset[str] = frozenset(),
+        forgetful: frozenset[str] = frozenset(),
     ) -> Consumer:
         """A consumer of the service, not started."""
         database = Database(self.url, "counting")
@@ -84,6 +85,7 @@ class Counting:
             handle=handle,
             timers=timers,
             passes=passes,
+            forgetful=forgetful,
         )
 
     def rows(self, query: str) -> list[tuple[object, ...]]:

@@ -55,10 +55,12 @@ class Consumer:
         handle: Handler,
         wants: Wants | None = None,
         passes: frozenset[str] = frozenset(),
+        forgetful: frozenset[str] = frozenset(),
         timers: Sequence[Timer] = (),
     ) -> None:
         """`reads`: type → dataclass; other types are skipped and counted. `wants(type, source)` narrows that further.
-        `passes`: types that are handled even while their key is parked.
+        `passes`: types that are handled even while their key is parked. `forgetful`: topics whose expired records may
+        be missed; in all others a position that the log no longer reaches is Fatal.
         """
         self.name = name
         self._database = database
@@ -72,7 +74,7 @@ class Consumer:
         # Housekeeping is last: a poke runs all timers but that one.
         self._timers = [*timers, Timer(HOUSEKEEPING_SECONDS, self._housekeeping, poked=False)]
         self._due = [0.0] * len(self._timers)
-        self._owned = Owned(database, log, topics)
+        self._owned = Owned(database, log, topics, forgetful)
         self._committed: dict[Place, int] = {}
         self._stop = threading.Event()
         self._poked = threading.Event()

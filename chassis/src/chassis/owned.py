@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from chassis import positions
 from chassis.database import Database
@@ -16,10 +16,12 @@ class Owned:
     Used by the consumer's thread only. Methods that touch the database raise Transient.
     """
 
-    def __init__(self, database: Database, log: Log, topics: Sequence[str]) -> None:
+    def __init__(self, database: Database, log: Log, topics: Sequence[str], forgetful: Collection[str] = ()) -> None:
+        """`forgetful`: topics whose old records may be missed: a position that has expired moves to what is left."""
         self._database = database
         self._log = log
         self._topics = topics
+        self._forgetful = forgetful
         self.saved: dict[Place, int] = {}
         self.ahead: dict[Place, int] = {}
 
@@ -31,8 +33,19 @@ class Owned:
                 positions.start(tx, new)
             known = self._load()
         starts = {place: known[place] for place in places}
+        starts |= self._skip_expired({place: at for place, at in starts.items() if place.topic in self._forgetful})
         self.saved.update(starts)
         return starts
+
+    def _skip_expired(self, starts: dict[Place, int]) -> dict[Place, int]:
+        """Moves positions before the log's beginning up to it; -> the places that are ours to read from there."""
+        left = {place: self._log.beginning(place) for place in starts}
+        moves = [positions.Move(place, at, left[place]) for place, at in sorted(starts.items()) if at < left[place]]
+        if not moves:
+            return {}
+        with self._database.transaction() as tx:
+            made = {Place(*row) for row in positions.move(tx, moves).fetchall()}
+        return {move.place: move.next for move in moves if move.place in made}
 
     def remove(self, places: Iterable[Place]) -> None:
         """These places belong to another member now."""

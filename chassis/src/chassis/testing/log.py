@@ -23,6 +23,7 @@ class FakeBroker:
         self._records: dict[Place, list[Record]] = {
             Place(topic, number): [] for topic, count in topics.items() for number in range(count)
         }
+        self._beginnings: dict[Place, int] = defaultdict(int)
         self._members: dict[str, list[FakeLog]] = defaultdict(list)
         self.committed: dict[tuple[str, Place], int] = {}
 
@@ -53,6 +54,15 @@ class FakeBroker:
             kept.append(record)
             self.changed.notify_all()
             return record
+
+    def expire(self, place: Place, before: int) -> None:
+        """Forget the records before this offset, as retention does."""
+        with self.changed:
+            self._beginnings[place] = before
+
+    def beginning(self, place: Place) -> int:
+        """The offset of the oldest record kept."""
+        return self._beginnings[place]
 
     def repeat(self, record: Record) -> Record:
         """Append the record once more, as CDC does after a crash."""
@@ -139,7 +149,7 @@ class FakeLog:
         found: list[Record] = []
         for place, at in self.places.items():
             kept = self._broker.records(place)
-            if at > len(kept):
+            if not self._broker.beginning(place) <= at <= len(kept):
                 raise Fatal(f"the position is outside the log: {place} {at}")
             if place not in self._paused:
                 found += kept[at : at + limit - len(found)]
@@ -159,7 +169,7 @@ class FakeLog:
             self._broker.committed[self.group, place] = at
 
     def beginning(self, place: Place) -> int:
-        return self._broker.records(place)[0].offset if self._broker.records(place) else 0
+        return self._broker.beginning(place)
 
     def lag(self, positions: Mapping[Place, int]) -> dict[Place, int]:
         return {place: len(self._broker.records(place)) - at for place, at in positions.items()}
