@@ -5,7 +5,7 @@ import os
 import pytest
 
 from bench.figures import percentile, ratio
-from bench.processes import cpu_seconds, pss_mib, spent, usage
+from bench.processes import cpu_seconds, family, pss_mib, spent, usage
 
 
 @pytest.mark.parametrize(("percent", "value"), [(50, 5), (99, 10), (100, 10), (0, 1)])
@@ -29,6 +29,12 @@ def test_own_process_is_measured() -> None:
     look = usage({"self": os.getpid()})
     assert look.cpu["self"] >= cpu_seconds(os.getpid()) * 0.5 > 0
     assert look.pss["self"] >= pss_mib(os.getpid()) * 0.5 > 1
+
+
+def test_families_do_not_overlap() -> None:
+    """A part below another (as all are below the supervisor) is counted once, as itself."""
+    below = {1: [2, 3], 2: [4], 3: [5]}
+    assert family(1, below, frozenset({1, 2})) == [1, 3, 5]
 
 
 def test_gone_process_counts_nothing() -> None:

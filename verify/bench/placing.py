@@ -49,11 +49,11 @@ def compare(scratch: Scratch, say: Say) -> tuple[list[float], list[float]]:
     revision = paste_restaurant(scratch)
     ours, theirs = [], []
     with api(scratch) as url:
-        asyncio.run(place_for(scratch, url, 2.0))  # warm, and a sample of what is written
+        uvloop.run(place_for(scratch, url, 2.0))  # warm, and a sample of what is written
         script, variables = same_statements(scratch, revision)
         for number in range(1, ROUNDS + 1):
             say(f"placeOrder against pgbench: round {number} of {ROUNDS}")
-            ours.append(asyncio.run(place_for(scratch, url, SECONDS)))
+            ours.append(uvloop.run(place_for(scratch, url, SECONDS)))
             theirs.append(pgbench(scratch, script, variables))
     return ours, theirs
 

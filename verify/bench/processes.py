@@ -1,7 +1,7 @@
 """CPU time and resident memory of every process of the stack, from /proc (Linux)."""
 
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,20 +24,25 @@ def usage(roots: Mapping[str, int], memory: bool = True) -> Usage:
 
     A part that is gone counts nothing.
     """
-    families = {name: family(pid, frozenset(roots.values())) for name, pid in roots.items()}
+    below = children()
+    families = {name: family(pid, below, frozenset(roots.values())) for name, pid in roots.items()}
     cpu = {name: sum(map(cpu_seconds, pids)) for name, pids in families.items()}
     pss = {name: sum(map(pss_mib, pids)) for name, pids in families.items()} if memory else {}
     return Usage(cpu, pss)
 
 
-def family(pid: int, others: Set[int]) -> list[int]:
+def children() -> dict[int, list[int]]:
+    """Every process on the machine, by its parent."""
+    found: dict[int, list[int]] = {}
+    for process in psutil.process_iter(["ppid"]):
+        found.setdefault(process.info["ppid"], []).append(process.pid)
+    return found
+
+
+def family(pid: int, below: Mapping[int, Sequence[int]], others: Set[int]) -> list[int]:
     """The process and everything below it, without the families of `others`."""
-    try:
-        children = psutil.Process(pid).children()
-    except psutil.NoSuchProcess:
-        return []
-    below = [family(child.pid, others) for child in children if child.pid not in others]
-    return [pid, *(one for members in below for one in members)]
+    young = [family(child, below, others) for child in below.get(pid, ()) if child not in others]
+    return [pid, *(one for members in young for one in members)]
 
 
 def cpu_seconds(pid: int) -> float:
