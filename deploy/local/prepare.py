@@ -67,8 +67,7 @@ def environment(lock: str) -> bool:
     if any(_stamp(venv, name) == _digest(name) for name in LOCKS[LOCKS.index(lock) :]):
         return False
     python = venv / "bin" / "python"
-    # A venv holds absolute paths: one that was moved, or whose Python is gone, is made again.
-    if not python.exists() or not _works(python):
+    if not _works(venv):
         print("  making the virtual environment .venv", flush=True)
         shutil.rmtree(venv, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
@@ -79,10 +78,12 @@ def environment(lock: str) -> bool:
     return True
 
 
-def _works(python: Path) -> bool:
-    probe = "import sys; print(sys.prefix)"
-    said = subprocess.run([str(python), "-c", probe], capture_output=True, text=True, check=False)
-    return said.returncode == 0 and Path(said.stdout.strip()) == python.parents[1]
+def _works(venv: Path) -> bool:
+    """False when it was moved (its programs hold absolute paths), or when its Python is gone."""
+    program = venv / "bin" / "pip"
+    if not program.exists() or str(venv) not in program.read_text():
+        return False
+    return subprocess.run([str(venv / "bin" / "python"), "-c", ""], capture_output=True, check=False).returncode == 0
 
 
 def _digest(lock: str) -> str:

@@ -189,7 +189,7 @@ def _program(system: System, part: Part) -> str:
         name=part.name,
         command=_escaped(shlex.join(part.command)),
         directory=_escaped(str(part.directory or system.layout.root)),
-        environment=",".join(f"{name}={_quoted(value)}" for name, value in sorted(environment.items())),
+        environment=",".join(f"{name}={quoted(value)}" for name, value in sorted(environment.items())),
         signal=part.stop_signal,
         # Postgres ends its own children in order; a signal to all of them at once would be a crash.
         group="false" if part.name == "postgres" else "true",
@@ -197,7 +197,7 @@ def _program(system: System, part: Part) -> str:
     )
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
     if "'" in value or "\n" in value:
         raise SystemExit(f"{value!r} cannot be given to a process: it has a quote or a new line in it")
     return f"'{_escaped(value)}'"

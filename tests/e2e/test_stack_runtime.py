@@ -3,9 +3,11 @@
 import json
 
 import httpx
+import psutil
 import psycopg
 import pytest
 
+from local import supervise, topics, up
 from tests.support.stack import LocalStack
 
 MENUS = "{ restaurants(first: 1) { edges { node { id } } } }"
@@ -52,3 +54,21 @@ def test_settings_reach_the_services(stack: LocalStack) -> None:
     with stack.settings(ALLOWANCES=short):
         assert stack.control.running()["api-http"].part.environment["ALLOWANCES"] == short
     assert "ALLOWANCES" not in stack.control.running()["api-http"].part.environment
+
+
+def test_partitions_are_never_changed(stack: LocalStack) -> None:
+    """A topic with another number of partitions is refused, with its name and both numbers."""
+    with pytest.raises(topics.TopicsDifferError, match="Topic ticks has 1 partitions; it must have 2"):
+        topics.create(stack.kafka_bootstrap, [topics.Topic("ticks", 2, {})])
+
+
+def test_killed_supervisor_leaves_nothing(stack: LocalStack) -> None:
+    """Its processes run on; the next `up` sweeps them, starts anew, and the data is there."""
+    supervisor = supervise.supervisor_process(stack.known)
+    assert supervisor is not None
+    orphans = supervisor.children(recursive=True)
+    supervisor.kill()
+    up.bring(stack.known)
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in orphans)
+    assert ask(stack, MENUS).json()["data"]["restaurants"]["edges"]
+    assert up.bring(stack.known) == []

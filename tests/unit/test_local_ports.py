@@ -1,0 +1,54 @@
+"""The local runtime's ports."""
+
+import os
+import socket
+
+import pytest
+
+from local import ports
+
+
+def test_first_numbers_are_known() -> None:
+    """Whatever services there are, api http, notifier and provider are where people look for them."""
+    numbers = ports.Ports(100, ports.places(["payment", "api-http", "notifier"], []))
+    assert (numbers.edge, numbers.http("api-http"), numbers.http("notifier")) == (8100, 8101, 8102)
+
+
+def test_new_service_moves_nobody() -> None:
+    """A number once given stays: a new folder does not restart its neighbours."""
+    before = ports.places(["api-http", "payment"], [])
+    after = ports.places(["api-http", "loyalty", "payment"], before)
+    assert after[: len(before)] == before
+
+
+def test_no_two_ports_are_equal() -> None:
+    """All that one system listens on, with as many processes as there is room for."""
+    names = [f"p{n}" for n in range(ports.PLACES - len(ports.FIRST))]
+    numbers = ports.Ports(0, ports.places(names, []))
+    fixed = [numbers.edge, numbers.postgres, numbers.connect, numbers.kafka, numbers.controller, numbers.supervisor]
+    every = [*fixed, *map(numbers.http, names), *map(numbers.health, names)]
+    assert len(set(every)) == len(every)
+
+
+def test_ports_stay_in_their_hundred() -> None:
+    """So that an offset of 100 is another system."""
+    names = [f"p{n}" for n in range(ports.PLACES - len(ports.FIRST))]
+    numbers = ports.Ports(0, ports.places(names, []))
+    assert all(8000 <= numbers.http(name) < 8100 and 9000 <= numbers.health(name) < 9100 for name in names)
+
+
+def test_taken_port_names_its_holder() -> None:
+    """The message has the port, what it is for, who holds it, and the setting that moves everything."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(ports.PortTaken) as refused:
+            ports.refuse_taken({"edge": port}, "/somewhere")
+    for word in (str(port), "edge", f"pid {os.getpid()}", "DEMAE_PORT_OFFSET"):
+        assert word in str(refused.value)
+
+
+def test_free_ports_are_not_refused() -> None:
+    """Nobody listens on port 1."""
+    ports.refuse_taken({"edge": 1}, "/somewhere")

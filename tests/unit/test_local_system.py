@@ -1,0 +1,80 @@
+"""What the local runtime remembers, keeps secret, and gives to whom."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from supervisor.datatypes import dict_of_key_value_pairs  # type: ignore[import-untyped]
+
+from local import keys, layout, parts, supervise, system
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> system.System:
+    """A system that was never started."""
+    where = layout.Layout(layout.ROOT, tmp_path / "a state", tmp_path / "downloads", 200)
+    where.make()
+    return system.load(where, {"ALLOWANCES": '{"payment_timeout": 5}'}, [])
+
+
+def environment(known: system.System, name: str) -> dict[str, str]:
+    """What the process of this name is given."""
+    return parts.environment(known, next(p for p in known.processes if p.name == name))
+
+
+def test_secrets_are_the_owners_alone(known: system.System) -> None:
+    """Neither group nor others can read them, nor enter the folder."""
+    modes = [path.stat().st_mode for path in (known.layout.state, known.layout.state / "secrets.json")]
+    assert [stat.S_IMODE(mode) & 0o077 for mode in modes] == [0, 0]
+
+
+def test_secrets_are_made_once(known: system.System) -> None:
+    """The second load has the same passwords, and one more for a new service."""
+    again = keys.load(known.layout.state, ["payment", "loyalty"])
+    assert (again.jwt, again.database["payment"]) == (known.keys.jwt, known.keys.database["payment"])
+    assert again.database["loyalty"]
+
+
+def test_offset_is_remembered(tmp_path: Path) -> None:
+    """`down` after `DEMAE_PORT_OFFSET=300 make up` finds the system without the setting."""
+    layout.remember(tmp_path, offset=300)
+    assert layout.from_environment({"DEMAE_STATE": str(tmp_path)}).offset == 300
+
+
+def test_offset_must_be_a_number() -> None:
+    """The message says what it must look like."""
+    with pytest.raises(SystemExit, match="must be a number"):
+        layout.from_environment({"DEMAE_PORT_OFFSET": "many"})
+
+
+def test_secrets_go_to_few(known: system.System) -> None:
+    """A process is given the secrets that it needs, no others."""
+    secret = {known.keys.jwt, known.keys.provider, known.keys.database["cdc"], known.keys.database["postgres"]}
+    assert not secret & set(environment(known, "delivery").values())
+
+
+def test_settings_win_everywhere(known: system.System) -> None:
+    """What a person set for `make up` is in each service's environment."""
+    assert environment(known, "api-projector")["ALLOWANCES"] == '{"payment_timeout": 5}'
+
+
+def test_supervisor_reads_what_was_meant(known: system.System) -> None:
+    """Braces, quotes, percent signs and spaces come back out of supervisor's own parser unharmed."""
+    supervise.configure(known)
+    text = (known.layout.state / "supervisord.conf").read_text()
+    lines = {line.partition(" = ")[0]: line.partition(" = ")[2] for line in text.splitlines() if " = " in line}
+    variables = dict_of_key_value_pairs(lines["environment"])
+    assert json.loads(variables["ALLOWANCES"]) == {"payment_timeout": 5}
+    assert variables["DEMAE_MARK"] == str(known.layout.state)
+
+
+def test_unchanged_configuration_is_left(known: system.System) -> None:
+    """The second `make up` finds nothing to change."""
+    assert (supervise.configure(known), supervise.configure(known)) == (True, False)
+
+
+def test_quotes_cannot_be_given() -> None:
+    """Supervisor's file has no way to say them: refused with a sentence, before anything starts."""
+    with pytest.raises(SystemExit, match="quote"):
+        supervise.quoted("it's")
