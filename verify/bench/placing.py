@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx
 import msgspec
 import psycopg
+import uvloop
 
 from api import store
 from bench import operations
