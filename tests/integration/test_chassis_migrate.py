@@ -75,6 +75,18 @@ def test_roles_reach_their_own_schema_only(blank_database: str, services: Path, 
             db.execute(statement.encode())
 
 
+def test_plan_made_on_empty_table_uses_the_index(blank_database: str, services: Path) -> None:
+    """A prepared statement that was planned before there were rows does not read them all later."""
+    migrate(blank_database, services, WORDS)
+    asked = "SELECT next FROM position WHERE topic = ANY (ARRAY(SELECT json_array_elements_text(%s::json)))"
+    with psycopg.connect(as_role(blank_database, "alpha"), autocommit=True) as db:
+        for _ in range(12):
+            db.execute(asked, ['["a"]'])
+        names = db.execute("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%json_array%'").fetchall()
+        plan = db.execute(f"EXPLAIN EXECUTE {names[0][0]}('[]')".encode()).fetchall()
+    assert "Seq Scan" not in str(plan)
+
+
 def test_verify_reads_everything(blank_database: str, services: Path) -> None:
     """The judge from outside reads all and writes nothing."""
     migrate(blank_database, services, WORDS)
