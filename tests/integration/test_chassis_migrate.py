@@ -77,12 +77,17 @@ def test_roles_reach_their_own_schema_only(blank_database: str, services: Path, 
 
 def test_plan_made_on_empty_table_uses_the_index(blank_database: str, services: Path) -> None:
     """A prepared statement that was planned before there were rows does not read them all later."""
+    columns = ", ".join(f"column_{n} text" for n in range(20))  # few rows a page: a scan of the empty table looks cheap
+    wide = f"CREATE TABLE wide (key text PRIMARY KEY, {columns});"
+    (services / "alpha" / "migrations" / "0002_wide.sql").write_text(wide)
     migrate(blank_database, services, WORDS)
-    asked = "SELECT next FROM position WHERE topic = ANY (ARRAY(SELECT json_array_elements_text(%s::json)))"
+    asked = (
+        "SELECT * FROM wide WHERE key = ANY (ARRAY(SELECT json_array_elements_text(%s::json))) ORDER BY key FOR UPDATE"
+    )
     with psycopg.connect(as_role(blank_database, "alpha"), autocommit=True) as db:
         for _ in range(12):
             db.execute(asked, ['["a"]'])
-        names = db.execute("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%json_array%'").fetchall()
+        names = db.execute("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%wide%'").fetchall()
         plan = db.execute(f"EXPLAIN EXECUTE {names[0][0]}('[]')".encode()).fetchall()
     assert "Seq Scan" not in str(plan)
 
