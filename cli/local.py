@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 from cli.errors import CommandError
 from cli.processes import Part
-from local.control import Control, NotUpError, Running, here
+from local.control import Control, Running, here
+from local.errors import NotUpError
 
 
 class LocalRuntime:

@@ -3,26 +3,18 @@
 import argparse
 import sys
 
-from local import down, fetch, layout, look, ports, postgres, ready, system, topics, up
-
-# What a person can do something about: one message, no traceback.
-EXPECTED = (
-    fetch.FetchError,
-    ports.PortTaken,
-    postgres.PostgresError,
-    ready.PartFailedError,
-    topics.TopicsDifferError,
-    RuntimeError,
-)
+from local import down, layout, look, system, up
+from local.errors import LocalError
 
 
 def main() -> int:
+    """-> the exit code."""
     chosen = _arguments()
     where = layout.from_environment()
     where.make()
     try:
         return _do(chosen, where)
-    except EXPECTED as problem:
+    except LocalError as problem:
         print(f"\n{problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

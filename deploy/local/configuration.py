@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 
 from local import fetch, java
+from local.errors import LocalError
 from local.layout import write
 from local.system import System
 
@@ -44,7 +45,7 @@ def format_broker(system: System) -> bool:
         command, cwd=system.layout.state, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        raise RuntimeError(f"The broker's data folder could not be prepared:\n{done.stdout}{done.stderr}")
+        raise LocalError(f"The broker's data folder could not be prepared:\n{done.stdout}{done.stderr}")
     return True
 
 

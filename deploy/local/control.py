@@ -5,12 +5,9 @@ import signal
 from dataclasses import dataclass
 
 from local import layout, system
+from local.errors import NotUpError
 from local.parts import Part, table
 from local.supervise import State, Supervisor
-
-
-class NotUpError(RuntimeError):
-    """No supervisor answers at this place."""
 
 
 @dataclass(frozen=True)

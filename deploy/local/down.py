@@ -4,12 +4,14 @@ import shutil
 
 import psutil
 
+from local.exclusive import exclusive
 from local.parts import SERVICE, table
 from local.supervise import STOP_SECONDS, Supervisor, supervisor_process
 from local.sweep import sweep
 from local.system import System
 
 
+@exclusive
 def down(system: System) -> None:
     """Stops everything and keeps the data."""
     supervisor = Supervisor(system)

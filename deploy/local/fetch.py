@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.errors import FetchError
 from local.layout import Layout
 
 # File in /graphiql → where it lies in its WebJar.
@@ -18,10 +19,6 @@ SCRIPTS = {
     "react.production.min.js": ("react", "umd/react.production.min.js"),
     "react-dom.production.min.js": ("react-dom", "umd/react-dom.production.min.js"),
 }
-
-
-class FetchError(RuntimeError):
-    """Maven could not bring everything; the message has the last lines of its output."""
 
 
 @dataclass(frozen=True)

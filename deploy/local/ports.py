@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 import psutil
 
+from local.errors import PortTaken
+
 # The processes that people and the edge look for have the first numbers; the others follow in the order they came.
 FIRST = ("api-http", "notifier", "provider")
 HTTP, HEALTH, PLACES = 8001, 9000, 30
 SHOWN = 3  # lines of a message about many taken ports
-
-
-class PortTaken(RuntimeError):
-    """The message names each port, who holds it, and the setting that moves all of them."""
 
 
 @dataclass(frozen=True)

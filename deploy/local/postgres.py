@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 
 from local import unprivileged
+from local.errors import PostgresError
 
 START_SECONDS = 30.0
 # What change data capture needs, and what a small machine wants.
@@ -36,10 +37,6 @@ SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-
-
-class PostgresError(RuntimeError):
-    """The server could not be initialised or started; the message has the last lines of its output."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import psycopg
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from local.errors import PartFailedError
 from local.parts import Part
 from local.supervise import Supervisor
 from local.system import System
@@ -21,10 +22,6 @@ FAILURES = 3
 REMIND_SECONDS = 5.0
 Reason = str | None
 """Why it is not ready; None when it is."""
-
-
-class PartFailedError(RuntimeError):
-    """A part does not start, or did not get ready in time; the message names it with the last lines of its log."""
 
 
 def why_not(address: str) -> Reason:

@@ -6,18 +6,19 @@ import sys
 from collections.abc import Callable
 
 from local.discovery import Process
+from local.errors import LocalError
 from local.parts import environment
 from local.system import System
 
 
 def sow(system: System, tell: Callable[[str], None]) -> None:
-    """Runs every service's seed. Raises RuntimeError with what it said when one fails."""
+    """Runs every service's seed. Raises LocalError with what it said when one fails."""
     for name, process in _offering(system).items():
         words = [sys.executable, "-m", name, "seed"]
         variables = {**os.environ, **environment(system, process), "DEMAE_MARK": system.mark}
         done = subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise RuntimeError(f"The seed of {name} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+            raise LocalError(f"The seed of {name} failed:\n{(done.stdout + done.stderr)[-2000:]}")
         tell(f"seeded {name}")
 
 

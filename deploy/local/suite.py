@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from local import check
+from local import check, fetch, layout
 from local.layout import ROOT
 
 
@@ -14,6 +14,9 @@ def main() -> int:
         print(f"RUNTIME={os.environ['RUNTIME']} is not there: the tests run on local processes (RUNTIME=local).")
         return 1
     clean = check.check()
+    # Before the first test, whose time is bounded.
+    if fetch.fetch(layout.from_environment()):
+        print("── fetched the broker, Connect and Debezium")
     print("── tests, on local processes", flush=True)
     words = [sys.executable, "-m", "pytest", *sys.argv[1:]]
     tested = subprocess.run(words, cwd=ROOT, check=False).returncode

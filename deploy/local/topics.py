@@ -8,11 +8,9 @@ from typing import Any
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from local.errors import TopicsDifferError
+
 SECONDS = 20.0
-
-
-class TopicsDifferError(RuntimeError):
-    """A topic exists with another number of partitions."""
 
 
 @dataclass(frozen=True)

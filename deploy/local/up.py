@@ -7,7 +7,9 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from local import configuration, database, fetch, ports, postgres, ready, seed, topics
+from local import configuration, database, fetch, ports, postgres, ready, seed, sources, topics
+from local.errors import LocalError
+from local.exclusive import exclusive
 from local.layout import write
 from local.parts import SERVICE, Part, left_out, table
 from local.supervise import Supervisor, configure, launch
@@ -33,8 +35,10 @@ def up(system: System, *, quiet_first_order: bool = False) -> None:
     farewell(system, time.monotonic() - begin)
 
 
+@exclusive
 def bring(system: System) -> list[str]:
     """Starts what does not run, and waits until all is ready; -> what was done, empty when nothing was."""
+    sources.forget()
     done = ["fetched"] if _fetch(system) else []
     done += _supervise(system)
     done += _prepare_data(system)
@@ -116,7 +120,7 @@ def first_order(system: System) -> None:
     environment = {**os.environ, **path, **person(system)}
     done = subprocess.run([sys.executable, "-m", "cli", "first-order"], env=environment, check=False)
     if done.returncode != 0:
-        raise RuntimeError("The system is up, but its first order was not delivered. `./demae doctor` says more.")
+        raise LocalError("The system is up, but its first order was not delivered. `./demae doctor` says more.")
 
 
 def person(system: System) -> dict[str, str]:

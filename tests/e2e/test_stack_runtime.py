@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from local import supervise, topics, up
+from local.errors import TopicsDifferError
 from tests.support.stack import LocalStack
 
 MENUS = "{ restaurants(first: 1) { edges { node { id } } } }"
@@ -58,7 +59,7 @@ def test_settings_reach_the_services(stack: LocalStack) -> None:
 
 def test_partitions_are_never_changed(stack: LocalStack) -> None:
     """A topic with another number of partitions is refused, with its name and both numbers."""
-    with pytest.raises(topics.TopicsDifferError, match="Topic ticks has 1 partitions; it must have 2"):
+    with pytest.raises(TopicsDifferError, match="Topic ticks has 1 partitions; it must have 2"):
         topics.create(stack.kafka_bootstrap, [topics.Topic("ticks", 2, {})])
 
 

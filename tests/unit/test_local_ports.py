@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from local import ports
+from local.errors import PortTaken
 
 
 def test_first_numbers_are_known() -> None:
@@ -43,7 +44,7 @@ def test_taken_port_names_its_holder() -> None:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        with pytest.raises(ports.PortTaken) as refused:
+        with pytest.raises(PortTaken) as refused:
             ports.refuse_taken({"edge": port}, "/somewhere")
     for word in (str(port), "edge", f"pid {os.getpid()}", "DEMAE_PORT_OFFSET"):
         assert word in str(refused.value)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from supervisor.datatypes import dict_of_key_value_pairs  # type: ignore[import-untyped]
 
-from local import keys, layout, parts, supervise, system
+from local import keys, layout, parts, sources, supervise, system
+from local.errors import BusyError
+from local.exclusive import exclusive
 
 
 @pytest.fixture
@@ -78,3 +80,30 @@ def test_quotes_cannot_be_given() -> None:
     """Supervisor's file has no way to say them: refused with a sentence, before anything starts."""
     with pytest.raises(SystemExit, match="quote"):
         supervise.quoted("it's")
+
+
+def test_changed_source_changes_the_part(tmp_path: Path) -> None:
+    """Edit a service, `make up`: it is started anew; bytecode beside it changes nothing."""
+    (tmp_path / "payment").mkdir()
+    (tmp_path / "payment" / "domain.py").write_text("A = 1\n")
+    before = sources.digest(tmp_path, ["payment"])
+    (tmp_path / "payment" / "domain.pyc").write_bytes(b"x")
+    sources.forget()
+    assert sources.digest(tmp_path, ["payment"]) == before
+    (tmp_path / "payment" / "domain.py").write_text("A = 2\n")
+    sources.forget()
+    assert sources.digest(tmp_path, ["payment"]) != before
+
+
+def test_two_commands_exclude_each_other(known: system.System) -> None:
+    """The second is told so at once; after the first it may."""
+
+    @exclusive
+    def change(known: system.System, inside: bool) -> str:
+        if not inside:
+            return "done"
+        with pytest.raises(BusyError, match="Another command"):
+            change(known, False)
+        return "was alone"
+
+    assert (change(known, True), change(known, False)) == ("was alone", "done")

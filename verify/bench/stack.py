@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import parts, supervise, system
-from local.control import NotUpError, here
+from local.control import here
+from local.errors import NotUpError
 
 
 class StackError(Exception):

@@ -6,19 +6,23 @@ socket.protocol = endpoint.protocol === "https:" ? "wss:" : "ws:";
 
 const welcome = `# demae: order food, and watch the events that carry the order.
 #
-# Every request needs a token. In a terminal:   ./demae token customer you
-# and in the pane "Headers" below:              {"Authorization": "Bearer …"}
+# Every request needs a token. In a terminal:
+#   ./demae token customer you
+# and in the pane "Headers" below:
+#   {"Authorization": "Bearer …"}
 
 query Menu {
   restaurants(first: 5) {
-    edges { node { id name menu { id name price { amount currency } } } }
+    edges {
+      node { id name menu { id name price { amount } } }
+    }
   }
 }
 
 mutation Place {
   placeOrder(input: {
     idempotencyKey: "any text of your own"
-    restaurantId: "trattoria"
+    restaurantId: "trattoria-lucia"
     items: [{ itemId: "margherita", quantity: 1 }]
     paymentMethod: "pm_card_visa"
   }) {
@@ -28,7 +32,9 @@ mutation Place {
 }
 
 subscription Watch($id: ID!) {
-  orderUpdated(orderId: $id, after: 0) { version status courierId }
+  orderUpdated(orderId: $id, after: 0) {
+    version status courierId
+  }
 }
 `;
 
