@@ -8,6 +8,7 @@ import jwt
 from notifier.domain import Principal, Role
 
 AUDIENCE = "demae"
+ID_LENGTH = range(1, 65)
 REQUIRED = ["sub", "role", "aud", "exp"]
 
 
@@ -33,6 +34,8 @@ def verifier(secret: str) -> Verify:
             claims = jwt.decode(
                 _bearer(payload), secret, algorithms=["HS256"], audience=AUDIENCE, options={"require": REQUIRED}
             )
+            if len(claims["sub"]) not in ID_LENGTH:
+                raise Denied("sub is not an id")
             return Pass(Principal(claims["sub"], Role(claims["role"])), float(claims["exp"]))
         except (jwt.PyJWTError, ValueError) as fault:
             raise Denied(str(fault)) from fault
@@ -44,6 +47,9 @@ def _bearer(payload: object) -> str:
     """The token of `{"authorization": "Bearer …"}`; the member's name in any case, as HTTP's."""
     members = payload.items() if isinstance(payload, dict) else ()
     values = [value for name, value in members if name.lower() == "authorization"]
-    if len(values) != 1 or not isinstance(values[0], str) or not values[0].startswith("Bearer "):
+    if len(values) != 1 or not isinstance(values[0], str):
         raise Denied("connection_init needs a payload {authorization: 'Bearer …'}")
-    return values[0].removeprefix("Bearer ")
+    scheme, _, token = values[0].partition(" ")
+    if scheme.lower() != "bearer":
+        raise Denied("the authorization is no bearer token")
+    return token

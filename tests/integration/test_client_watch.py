@@ -214,6 +214,22 @@ async def test_answers_pings() -> None:
         assert await seen(url) == [1]
 
 
+async def test_dead_link_is_not_used_again() -> None:
+    """A link that breaks in a send, before its reader has noticed, is given up at once: no busy loop."""
+
+    async def end(peer: Peer) -> None:
+        await peer.version(1)
+        await peer.complete()
+
+    async with scripted(end) as (url, _), Socket(url, "t") as socket:
+        link = await socket._connected()
+        link._reader.cancel()  # a reader that never has its turn
+        link._connection.transport.abort()
+        await link._connection.wait_closed()
+        async with asyncio.timeout(5):
+            assert [order["version"] async for order in socket.watch(ORDER, fields="status")] == [1]
+
+
 async def test_closed_socket_ends_its_watches() -> None:
     """After close() nobody reconnects."""
 

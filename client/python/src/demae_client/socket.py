@@ -5,7 +5,7 @@ import itertools
 import json
 import random
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, NoReturn, cast
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -83,8 +83,9 @@ class _Link:
                 yield _data(message)
         finally:
             del self._inboxes[number]
-            if not finished and self.ended is None:
-                await self._send({"id": number, "type": "complete"})
+            if not finished:
+                with suppress(DemaeError):  # nobody is there to be told
+                    await self._send({"id": number, "type": "complete"})
 
     async def close(self) -> None:
         """Says goodbye; operations still running end with Lost."""
@@ -97,7 +98,10 @@ class _Link:
         try:
             await self._connection.send(json.dumps(message))
         except ConnectionClosed as closed:
-            raise _closed(closed) from closed
+            self.ended = _closed(
+                closed
+            )  # at once: the reader may not have had its turn, and this link must not be used
+            raise self.ended from closed
 
     async def _read(self) -> None:
         try:
