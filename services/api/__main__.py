@@ -92,6 +92,8 @@ class Http:
                 ws="none",
                 log_config=None,
                 access_log=False,
+                # Longer than the edge keeps an idle connection (2 min): else it writes into one that is being closed.
+                timeout_keep_alive=150,
                 timeout_graceful_shutdown=10,
             )
         )
