@@ -26,6 +26,7 @@ def say(line: str) -> None:
 
 def up(system: System, *, quiet_first_order: bool = False) -> None:
     """Brings the system up and says what it did. Raises what it cannot mend, with a message for a person."""
+    refuse_unknown(system)
     begin = time.monotonic()
     changed = bring(system)
     if not changed:
@@ -33,6 +34,15 @@ def up(system: System, *, quiet_first_order: bool = False) -> None:
     elif not system.without and not quiet_first_order:
         first_order(system)
     farewell(system, time.monotonic() - begin)
+
+
+def refuse_unknown(system: System) -> None:
+    """A misspelt WITHOUT would start what a person wants to run elsewhere."""
+    known = {name for part in table(system) if part.stage == SERVICE for name in (part.name, part.service) if name}
+    if unknown := sorted(set(system.without) - known):
+        raise LocalError(
+            f"WITHOUT={','.join(unknown)}: there is no such service; there are {', '.join(sorted(known))}."
+        )
 
 
 @exclusive
