@@ -47,6 +47,16 @@ async def test_closes_4408_without_init(journal: MemoryJournal) -> None:
         assert await socket.closed() == (4408, "Connection initialisation timeout")
 
 
+async def test_init_in_time_stops_its_clock(journal: MemoryJournal) -> None:
+    """Who has introduced itself outlives the one who came later and did not."""
+    async with running(Hub(journal), init_seconds=0.3) as server, raw(server.url) as first:
+        await first.init()
+        async with raw(server.url) as second:
+            assert (await second.closed())[0] == 4408
+        await first.send({"type": "ping"})
+        assert await first.receive() == {"type": "pong"}
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -12,9 +12,8 @@ from websockets.exceptions import ConnectionClosed
 
 from notifier import metrics
 from notifier.hub import Hub
-from notifier.outlet import LIMIT_BYTES
+from notifier.outlet import LIMIT_BYTES, Outlet
 from notifier.server import Protocol
-from notifier.socket import Connection
 from tests.support.push import HAPPY, PROTOCOL, MemoryJournal, Raw, Running, new_order_id, running, story, token, until
 
 STREAMS = 150
@@ -74,19 +73,21 @@ async def test_slow_reader_gets_everything_later(journal: MemoryJournal) -> None
 
 
 async def test_queue_is_bounded(journal: MemoryJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits for a stopped reader is the limit and one version of each order, not all there is."""
-    connections: list[Connection] = []
-    first = Connection.__init__
+    """What waits for a stopped reader is never more than the limit and one version, of the megabytes there are."""
+    sizes: list[int] = []
+    put = Outlet.put
 
-    def remember(self: Connection, *args: object) -> None:
-        connections.append(self)
-        first(self, *args)  # type: ignore[arg-type]
+    def measure(self: Outlet, text: str, committed: float = 0.0) -> None:
+        put(self, text, committed)
+        sizes.append(self._bytes)
 
-    monkeypatch.setattr(Connection, "__init__", remember)
+    monkeypatch.setattr(Outlet, "put", measure)
     async with running(Hub(journal)) as server, reader(server) as client:
         await flood(client, server, journal)
-        await until(connections[0].outlet.congested)
-        assert connections[0].outlet._bytes < LIMIT_BYTES + 20_000
+        (connection,) = server.server.server_state.connections
+        assert isinstance(connection, Protocol)
+        await until(lambda: not connection.writable.is_set() and max(sizes) > LIMIT_BYTES)
+        assert max(sizes) < LIMIT_BYTES + 20_000
         client.connection.transport.abort()
 
 

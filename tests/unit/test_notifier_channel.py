@@ -364,14 +364,15 @@ async def test_slow_reader_goes_on_from_the_journal() -> None:
 
 
 async def test_cursor_ahead_waits_for_its_versions() -> None:
-    """A cursor the table does not show yet is no error, and brings no version twice."""
+    """A cursor the table does not show yet is no error, brings no version twice, and no timeline with a hole."""
     world = World()
     world.commit(1, 2)
     stream = world.join(after=3)
     await world.settle()
-    world.publish(3, 4)
+    world.publish(4)
     world.commit(3, 4)
     await until(lambda: stream.versions == [4])
+    assert len(json.loads(stream.bodies[0])["data"]["orderUpdated"]["timeline"]) == 4
     assert stream.ended is None
 
 
