@@ -40,14 +40,7 @@ class Database:
     """A pool of synchronous connections, made on first use. Thread-safe."""
 
     def __init__(self, url: str, name: str, size: int = 4) -> None:
-        self._pool: ConnectionPool[Transaction] = ConnectionPool(
-            url,
-            kwargs={"application_name": name, "connect_timeout": 5},
-            min_size=1,
-            max_size=size,
-            timeout=POOL_WAIT_SECONDS,
-            open=False,
-        )
+        self._pool: ConnectionPool[Transaction] = ConnectionPool(url, kwargs=_kwargs(name), **_limits(size))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -55,11 +48,16 @@ class Database:
 
         Database trouble (connection, lock, time-out, deadlock) is raised as Transient; other errors as they are.
         """
+        # BEGIN and COMMIT are statements like the others: psycopg's own would each wait for a round trip of their own.
         try:
             self._pool.open()
-            with self._pool.connection() as connection, connection.pipeline():
-                yield connection
-                connection.commit()  # here, not after the block: the commit shares the last statements' round trip
+            with self._pool.connection() as connection:
+                with connection.pipeline():
+                    connection.execute("BEGIN")
+                    yield connection
+                    end = connection.execute("COMMIT")
+                if end.statusmessage != "COMMIT":
+                    raise psycopg.InternalError(f"the transaction ended by {end.statusmessage}")
         except TROUBLE as error:
             raise Transient(f"database: {type(error).__name__}: {error}") from error
 
@@ -69,16 +67,11 @@ class Database:
 
 
 class AsyncDatabase:
-    """A pool of asynchronous connections for a process that lives on an event loop."""
+    """A pool of asynchronous connections for a process that lives on an event loop: one statement, one transaction."""
 
     def __init__(self, url: str, name: str, size: int = 4) -> None:
         self._pool: AsyncConnectionPool[AsyncTransaction] = AsyncConnectionPool(
-            url,
-            kwargs={"application_name": name, "connect_timeout": 5},
-            min_size=1,
-            max_size=size,
-            timeout=POOL_WAIT_SECONDS,
-            open=False,
+            url, kwargs=_kwargs(name), **_limits(size)
         )
 
     async def open(self) -> None:
@@ -86,29 +79,22 @@ class AsyncDatabase:
         await self._pool.open()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncTransaction]:
-        """As `Database.transaction`."""
-        try:
-            async with self._pool.connection() as connection, connection.pipeline():
-                yield connection
-                await connection.commit()
-        except TROUBLE as error:
-            raise Transient(f"database: {type(error).__name__}: {error}") from error
-
-    @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncTransaction]:
-        """A connection for single reads, in autocommit: no transaction stays open."""
+        """A connection in autocommit: each statement is a transaction, none stays open between two."""
         try:
             async with self._pool.connection() as connection:
-                await connection.set_autocommit(True)
-                try:
-                    yield connection
-                finally:
-                    if not connection.closed:
-                        await connection.set_autocommit(False)
+                yield connection
         except TROUBLE as error:
             raise Transient(f"database: {type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
         """Close every connection; idempotent."""
         await self._pool.close()
+
+
+def _kwargs(name: str) -> dict[str, Any]:
+    return {"application_name": name, "connect_timeout": 5, "autocommit": True}
+
+
+def _limits(size: int) -> dict[str, Any]:
+    return {"min_size": 1, "max_size": size, "timeout": POOL_WAIT_SECONDS, "open": False}
