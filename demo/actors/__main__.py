@@ -1,6 +1,7 @@
 """`python -m actors`: play the town, print what became of the orders, exit 0 when all went well."""
 
 import asyncio
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -25,8 +26,8 @@ console = Console(highlight=False)
 def main(  # noqa: PLR0913, PLR0917 - the options of a command
     orders: Annotated[int, typer.Option(min=1, help="How many orders.")] = 100,
     rate: Annotated[float, typer.Option(min=0.1, help="Orders a second.")] = 5.0,
-    couriers: Annotated[int, typer.Option(min=1, max=99, help="How many couriers, c-01 and on.")] = 40,
-    period: Annotated[float, typer.Option(min=0.05, help="Staff looks at its orders every so many seconds.")] = 1.0,
+    couriers: Annotated[int, typer.Option(min=0, max=99, help="How many, c-01 and on; 0: enough for the rate.")] = 0,
+    period: Annotated[float, typer.Option(min=0.05, help="Staff looks at its orders every so many seconds.")] = 1.5,
     patience: Annotated[float, typer.Option(help="Seconds to wait for the last orders.")] = 120.0,
     restaurant: Annotated[list[str] | None, typer.Option(help="Order here only; may be repeated.")] = None,
     card: Annotated[str, typer.Option(help="Payment method of every order.")] = "pm_card_visa",
@@ -42,12 +43,17 @@ def main(  # noqa: PLR0913, PLR0917 - the options of a command
         console.print(f"{', '.join(missing)} not set: run it by ./demae, or set what a running system has.")
         raise typer.Exit(EX_CONFIG)
     town = Town(os.environ["DEMAE_URL"].rstrip("/"), os.environ["JWT_SECRET"])
-    plan = Plan(orders, rate, couriers, period, patience, restaurant or (), card)
+    plan = Plan(orders, rate, couriers or enough(rate), period, patience, restaurant or (), card)
     stories = run(plan, town)
     console.print(report.table(stories))
     for fault in report.faults(stories):
         console.print(fault, style="red", markup=False)
     raise typer.Exit(0 if report.sound(stories, cancellations) else 1)
+
+
+def enough(rate: float) -> int:
+    """A courier has an order for about five seconds: the kitchen's time, and a look or two."""
+    return min(99, max(10, math.ceil(6 * rate)))
 
 
 def run(plan: Plan, town: Town) -> list[Story]:
