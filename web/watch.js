@@ -1,7 +1,7 @@
 // One subscription over graphql-transport-ws that survives its connection: each version once, in order, from `after` on.
 // It subscribes again with the last version seen as the cursor, so nothing is lost or repeated.
 // `on` has order(order), state(name) and end(sentence); state is connecting | live | waiting | settled | ended.
-const FINAL_CODES = new Set([4400, 4401, 4403, 4406, 4409, 4429]); // coming back like this would be refused like this
+const FINAL_CODES = new Set([4400, 4401, 4403, 4406, 4409, 4429, 4500]); // coming back like this would be refused like this
 
 export function watch({ url, token, query, orderId, after = 0, on, Socket = WebSocket }) {
   let cursor = after, failures = 0, over = false, socket;

@@ -143,17 +143,11 @@ class Channel:
         """One read of the journal for these streams; False when some of them need another."""
         try:
             versions = await self._journal.read(self.order_id)
-        except Transient as trouble:
-            log.warning(
-                "the journal cannot be read", event_key="journal.away", order_id=self.order_id, why=str(trouble)
-            )
+        except Transient:
             self._behind |= streams & self.streams
             return False
-        except Unreadable as fault:
-            metrics.unreadable.inc()
-            log.error("cannot read a document", event_key="journal.unreadable", order_id=self.order_id, why=str(fault))
-            for stream in streams & self.streams:
-                self._fail(stream, "INTERNAL", "This order cannot be shown.")
+        except Exception as fault:
+            self._give_up(streams, fault)
             return True
         held = [version for _, version in sorted(self._held.items())]
         for version in (*versions, *held):
@@ -162,6 +156,14 @@ class Channel:
         for stream in streams & self.streams:
             self._serve(stream, versions, held, bodies)
         return not self._behind & streams
+
+    def _give_up(self, streams: set[Stream], fault: Exception) -> None:
+        """Asking again would not help: a document that breaks the contract, a missing right, a mistake of ours."""
+        if isinstance(fault, Unreadable):
+            metrics.unreadable.inc()
+        log.error("an order cannot be read", event_key="order.unreadable", order_id=self.order_id, why=repr(fault))
+        for stream in streams & self.streams:
+            self._fail(stream, "INTERNAL", "This order cannot be shown.")
 
     def _serve(self, stream: Stream, versions: list[Version], held: list[Version], bodies: Bodies) -> None:
         """Who may see the newest version may see the order's history; then what arrived during the read."""

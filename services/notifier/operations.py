@@ -27,7 +27,7 @@ from graphql.execution.values import VariableValues
 from notifier.selection import Compiler, Plan
 
 # Bounds what one text may cost to parse and to keep; a full selection of Order has about 100 tokens.
-MAX_TOKENS = 500
+MAX_TOKENS = 300
 CACHED_TEXTS = 128
 CACHED_PLANS = 16  # per text: one for each combination of the Boolean variables in use
 MAX_ERRORS = 5

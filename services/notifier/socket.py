@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from chassis.telemetry import log
 from notifier import metrics
 from notifier.channel import Stream
 from notifier.domain import Principal
@@ -31,6 +32,7 @@ BAD_SUBPROTOCOL = 4406
 INIT_TIMEOUT = 4408
 DUPLICATE_ID = 4409
 TOO_MANY_INITS = 4429
+INTERNAL_ERROR = 4500
 
 OperationId = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 _Payload = dict[str, Any] | None
@@ -113,7 +115,7 @@ class Connection:
         try:
             while (message := await receive())["type"] == "websocket.receive":
                 if not self.outlet.closing:
-                    self._on_message(message.get("text"))
+                    self._take(message.get("text"))
         finally:
             self._timer.cancel()
             self.outlet.cut()
@@ -130,12 +132,20 @@ class Connection:
             metrics.subscriptions.dec()
         self._server.hub.leave(operation)
 
-    def _on_message(self, text: str | None) -> None:
+    def _take(self, text: str | None) -> None:
+        """One frame from the client: whatever is wrong with it, or with us, has a close code."""
         try:
             message = _decode(text or "")
         except (ValueError, RecursionError) as fault:
             self.outlet.close(INVALID_MESSAGE, f"Invalid message: {fault}" if text else "Invalid message: not text")
             return
+        try:
+            self._dispatch(message)
+        except Exception:
+            log.exception("a message could not be handled", event_key="message.failed")
+            self.outlet.close(INTERNAL_ERROR, "Internal server error")
+
+    def _dispatch(self, message: _Init | _Ping | _Pong | _Subscribe | _Complete) -> None:
         match message:
             case _Subscribe():
                 self._subscribe(message)

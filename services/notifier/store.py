@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.database import AsyncDatabase
-from chassis.errors import Transient
+from chassis.telemetry import log
 from notifier.versions import Unreadable, Version, read
 
 # Every version of these orders, oldest first.
@@ -44,7 +44,7 @@ class Journal:
     async def read(self, order_id: str) -> list[Version]:
         """The order's versions 1 … n as committed after this call began; [] for an unknown order.
 
-        Raises Transient (ask again) or Unreadable (a document breaks the contract).
+        Raises Transient (ask again), Unreadable (a document breaks the contract), or what else the database says.
         """
         future = self._waiting.get(order_id)  # still waiting for its statement, so it begins after this call too
         if future is None:
@@ -70,9 +70,10 @@ class Journal:
                 async with self._database.connection() as connection:
                     cursor = await connection.execute(JOURNAL, [_uuids(ids)])
                     rows = await cursor.fetchall()
-            except Transient as trouble:
+            except Exception as fault:  # each waiting channel decides what it means
+                log.warning("the journal cannot be read", event_key="journal.away", orders=len(ids), why=repr(fault))
                 for future in futures.values():
-                    _fail(future, trouble)
+                    _fail(future, fault)
             else:
                 _answer(futures, rows)
 

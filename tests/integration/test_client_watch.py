@@ -134,7 +134,7 @@ async def test_error_in_a_result_is_raised() -> None:
             await seen(url)
 
 
-@pytest.mark.parametrize("code", [4400, 4401, 4403, 4406, 4409, 4429])
+@pytest.mark.parametrize("code", [4400, 4401, 4403, 4406, 4409, 4429, 4500])
 async def test_final_codes_are_not_retried(code: int) -> None:
     """These say: do not come back like this."""
 

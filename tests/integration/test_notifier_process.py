@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -62,6 +63,11 @@ class Service:
         except OSError:
             return 0
 
+    def listens(self) -> bool:
+        """The port of the sockets is open."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
     async def commit(self, *steps: Step) -> None:
         for step in steps:
             row = {"event": step.event, "id": step.document["id"], "payload": step.payload, "at": step.at}
@@ -93,7 +99,7 @@ async def serving(bootstrap: str, database: Callable[..., str], ready: int = 200
     process = subprocess.Popen(COMMAND, env=environment)  # noqa: ASYNC220 (returns at once)
     service = Service(process, port, health, producer, writer)
     try:
-        await until(lambda: service.status("ready") == ready, 30)
+        await until(lambda: service.status("ready") == ready and service.listens(), 30)
         yield service
     finally:
         process.kill()
@@ -111,21 +117,21 @@ def test_missing_settings_are_named_at_once() -> None:
 
 async def test_pushes_what_the_topic_brings(broker: BrokerProcess, service_database: Callable[..., str]) -> None:
     """Snapshot from the table, then every record within a sweep's time, then complete; an orderly end on SIGTERM."""
-    async with serving(broker.bootstrap, service_database) as service, raw(service.url) as socket:
+    async with serving(broker.bootstrap, service_database) as service, raw(service.url) as client:
         steps, others = story(new_order_id()), story(new_order_id())
         await service.commit(*steps[:2], others[0])
-        await socket.init()
-        await socket.subscribe(steps[0].document["id"])
-        await socket.subscribe(others[0].document["id"], id_="other")
-        assert await socket.versions(3)
+        await client.init()
+        await client.subscribe(steps[0].document["id"])
+        await client.subscribe(others[0].document["id"], id_="other")
+        assert await client.versions(3)
         for step in steps[2:]:
             await service.commit(step)
             service.publish(steps[0], step)
             async with asyncio.timeout(3):
-                assert await socket.versions(1) == [step.document["version"]]
-        assert await socket.receive() == {"id": "1", "type": "complete"}
+                assert await client.versions(1) == [step.document["version"]]
+        assert await client.receive() == {"id": "1", "type": "complete"}
         service.process.send_signal(signal.SIGTERM)
-        assert (await socket.closed())[0] == 1012
+        assert (await client.closed())[0] == 1012
         assert service.process.wait(15) == 0
 
 
@@ -135,11 +141,11 @@ async def test_serves_from_the_table_without_a_broker(service_database: Callable
         await until(lambda: service.status("live") == 200)
         steps = story(new_order_id())
         await service.commit(steps[0])
-        async with raw(service.url) as socket:
-            await socket.init()
-            await socket.subscribe(steps[0].document["id"])
-            assert await socket.versions(1) == [1]
+        async with raw(service.url) as client:
+            await client.init()
+            await client.subscribe(steps[0].document["id"])
+            assert await client.versions(1) == [1]
             await service.commit(*steps[1:])
             async with asyncio.timeout(15):
-                text = [await socket.connection.recv() for _ in steps]
+                text = [await client.connection.recv() for _ in steps]
     assert '"complete"' in str(text[-1])

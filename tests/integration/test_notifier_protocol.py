@@ -8,6 +8,7 @@ import pytest
 from websockets.typing import Subprotocol
 
 from notifier.hub import Hub
+from notifier.operations import Operations
 from tests.support.push import CANCELLED, MemoryJournal, Raw, Running, new_order_id, raw, running, story, token, until
 
 
@@ -135,6 +136,18 @@ async def test_closes_4409_for_a_running_id(socket: Raw, journal: MemoryJournal)
     await socket.receive()
     await socket.subscribe(order, id_="a")
     assert await socket.closed() == (4409, "Subscriber for a already exists")
+
+
+async def test_closes_4500_for_a_fault_of_ours(socket: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception's text stays here."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    await socket.init()
+    monkeypatch.setattr(Operations, "watch", broken)
+    await socket.subscribe(new_order_id())
+    assert await socket.closed() == (4500, "Internal server error")
 
 
 async def test_closes_4403_when_the_token_expires(socket: Raw) -> None:

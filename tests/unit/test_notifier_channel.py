@@ -16,7 +16,7 @@ from notifier.channel import Channel, Stream
 from notifier.domain import Principal, Role
 from notifier.hub import Hub
 from notifier.operations import Operations, Watch
-from notifier.versions import Version
+from notifier.versions import Unreadable, Version
 from tests.support.push import CANCELLED, HAPPY, MemoryJournal, Step, new_order_id, schema, story, until
 
 ADA = Principal("ada", Role.CUSTOMER)
@@ -376,21 +376,22 @@ async def test_cursor_ahead_waits_for_its_versions() -> None:
     assert stream.ended is None
 
 
-async def test_unreadable_document_ends_with_internal() -> None:
-    """A document that breaks the contract is a fault, said without its text."""
-    world = World([replace(step, document=step.document | {"total": "?"}) for step in story(new_order_id())])
-    world.journal.read = unreadable  # type: ignore[method-assign]
+@pytest.mark.parametrize("fault", [Unreadable("total is text"), RuntimeError("no such view")])
+async def test_fault_ends_with_internal(fault: Exception) -> None:
+    """What asking again would not cure is said, without its text, to whoever waits for it; the others go on."""
+    world = World()
+    world.commit(1)
+    other = world.join()
+    await world.settle()
+
+    async def broken(order_id: str) -> list[Version]:
+        raise fault
+
+    world.journal.read = broken  # type: ignore[method-assign]
     stream = world.join()
     await world.settle()
-    assert stream.ended == "INTERNAL"
-
-
-async def unreadable(order_id: str) -> list[Version]:
-    return [replace_total(step).version for step in story(order_id)]
-
-
-def replace_total(step: Step) -> Step:
-    return replace(step, document=step.document | {"total": "?"})
+    world.publish(2)
+    assert (stream.bodies, stream.ended, other.versions) == ([], "INTERNAL", [1, 2])
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from demae_client.errors import DemaeError, Gap, Lost, Refused, RequestError, Un
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 # Closed like this, the next attempt would be closed like this: bad message, no init, forbidden, wrong protocol, ids.
-FINAL_CODES = frozenset({4400, 4401, 4403, 4406, 4409, 4429})
+FINAL_CODES = frozenset({4400, 4401, 4403, 4406, 4409, 4429, 4500})
 ACK_SECONDS = 10.0
 FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 5.0
