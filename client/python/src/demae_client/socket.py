@@ -188,12 +188,9 @@ class Socket:
         query, cursor, losses = order_updated(fields), after, 0
         while True:
             try:
-                async with aclosing(self.subscribe(query, {"orderId": order_id, "after": cursor})) as messages:
-                    async for data in messages:
-                        order = cast(Order, data["orderUpdated"])
-                        if order["version"] != cursor + 1:
-                            raise Gap(order_id, cursor + 1, order["version"])
-                        cursor, losses = cursor + 1, 0
+                async with aclosing(self._versions(query, order_id, cursor)) as versions:
+                    async for order in versions:
+                        cursor, losses = order["version"], 0
                         yield order
             except Lost as lost:
                 losses += 1
@@ -201,6 +198,16 @@ class Socket:
                     _give_up(losses, lost)
             else:
                 return
+
+    async def _versions(self, query: str, order_id: str, cursor: int) -> AsyncGenerator[Order]:
+        """One subscription's versions, held to the server's word."""
+        async with aclosing(self.subscribe(query, {"orderId": order_id, "after": cursor})) as messages:
+            async for data in messages:
+                order = cast(Order, data["orderUpdated"])
+                if order["version"] != cursor + 1:
+                    raise Gap(order_id, cursor + 1, order["version"])
+                cursor += 1
+                yield order
 
     async def _connected(self) -> _Link:
         if self._closing:
