@@ -4,9 +4,10 @@ import json
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
-import httpx
 import psycopg
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -17,6 +18,7 @@ from local.supervise import Supervisor
 from local.system import System
 
 SECONDS = 2.0
+POLL_SECONDS = 0.2
 # So many failed starts in a row are no bad luck: something is wrong with the part.
 FAILURES = 3
 REMIND_SECONDS = 5.0
@@ -37,7 +39,7 @@ def wait(system: System, parts: Sequence[Part], seconds: float, tell: Callable[[
         waiting.refuse_failed()
         waiting.refuse_late(seconds)
         waiting.remind()
-        time.sleep(0.1 if waiting.pending else 0)
+        time.sleep(POLL_SECONDS if waiting.pending else 0)
 
 
 class Waiting:
@@ -103,17 +105,25 @@ def _tcp(address: str) -> Reason:
 
 
 def _http(address: str) -> Reason:
+    parts = urlsplit(address)
+    connection = HTTPConnection(parts.netloc, timeout=SECONDS)
     try:
-        answer = httpx.get(address, timeout=SECONDS, trust_env=False)
-    except httpx.HTTPError:
+        connection.request("GET", parts.path)
+        answer = connection.getresponse()
+        status, text = answer.status, answer.read().decode(errors="replace")
+    except (OSError, HTTPException):
         return "does not answer yet"
-    if answer.status_code == httpx.codes.OK:
-        return None
+    finally:
+        connection.close()
+    return None if status == HTTPStatus.OK else _reasons(text) or f"answers {status}"
+
+
+def _reasons(text: str) -> str:
+    """What our own processes say in a 503; nothing for another program's words."""
     try:
-        reasons = json.loads(answer.text).get("reasons", [])
-    except (ValueError, AttributeError):
-        reasons = []
-    return ", ".join(map(str, reasons)) or f"answers {answer.status_code}"
+        return ", ".join(map(str, json.loads(text)["reasons"]))
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def _postgres(address: str) -> Reason:
