@@ -7,6 +7,7 @@ up nobody.
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -21,7 +22,10 @@ from chassis.envelope import new_id
 from chassis.errors import Transient
 
 TRIES = 5  # each lost race is somebody else's commit
+TOO_EARLY = frozenset({Code.NOT_YET, Code.NOT_YOURS})  # may come true by a commit on its way
 REMEMBERED_OFFERS = 1000  # restaurants whose menu is kept at hand
+
+Read = Callable[[AsyncTransaction, str], Awaitable[Order | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +113,25 @@ class Commands:
     async def act(self, order_id: str, command: Command, trace: str | None) -> Outcome:
         """Decides the command on the order as it is, and writes what follows. Two round trips."""
         async with self._database.connection() as db:
-            for _ in range(TRIES):
-                order = await queries.order(db, order_id) or Order(order_id)
-                try:
-                    facts = decide(order, command)
-                except Refused as refusal:
-                    known = refusal.code in {Code.TOO_LATE, Code.NOT_YET}
-                    return Outcome(order if known else None, refusal)
-                after = await self._write(db, order, facts, trace)
-                if after is not None:
-                    return Outcome(after)
+            outcome = await self._act(db, queries.order, order_id, command, trace)
+            if outcome.refusal is not None and outcome.refusal.code in TOO_EARLY:
+                # A principal may act on a version that was pushed a moment before its commit could be seen.
+                outcome = await self._act(db, queries.order_behind_writers, order_id, command, trace)
+            return outcome
+
+    async def _act(
+        self, db: AsyncTransaction, read: Read, order_id: str, command: Command, trace: str | None
+    ) -> Outcome:
+        for _ in range(TRIES):
+            order = await read(db, order_id) or Order(order_id)
+            try:
+                facts = decide(order, command)
+            except Refused as refusal:
+                known = refusal.code in {Code.TOO_LATE, Code.NOT_YET}
+                return Outcome(order if known else None, refusal)
+            after = await self._write(db, order, facts, trace)
+            if after is not None:
+                return Outcome(after)
         raise Transient(f"order {order_id} changes faster than it can be decided")
 
     async def _write(self, db: AsyncTransaction, order: Order, facts: list[Fact], trace: str | None) -> Order | None:

@@ -14,6 +14,9 @@ LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 ORDER = "SELECT document FROM orders WHERE id = %s::uuid"
 
+# Waits for a writer that has not ended yet: its commit may be in the log, and pushed, before others can see it.
+ORDER_BEHIND_WRITERS = "SELECT document FROM orders WHERE id = %s::uuid FOR SHARE"
+
 # What is known of a placing: an earlier one by the same key, and the restaurant as it is now. Always one row.
 RECALL = """
 SELECT placement.input, orders.document, restaurant.id, restaurant.name, restaurant.currency, restaurant.menu,
@@ -107,6 +110,12 @@ class Page:
 async def order(db: AsyncTransaction, order_id: str) -> Order | None:
     """The order, or None; `order_id` must be a UUID."""
     row = await (await db.execute(ORDER, (order_id,))).fetchone()
+    return order_of(row[0]) if row else None
+
+
+async def order_behind_writers(db: AsyncTransaction, order_id: str) -> Order | None:
+    """As `order`, with everything that anybody can have been pushed of it."""
+    row = await (await db.execute(ORDER_BEHIND_WRITERS, (order_id,))).fetchone()
     return order_of(row[0]) if row else None
 
 
