@@ -33,6 +33,7 @@ class Clock:
         self._state: domain.Clock | None = None
         self._seen = 0
         self._began: float | None = None
+        self._wrote = False
         self._moved: float | None = None
         self._beat = now()
         self._stopping = False
@@ -110,8 +111,10 @@ class Clock:
     def _hear(self, state: domain.Clock, k: int) -> domain.Clock:
         heard = domain.heard(state, k, self._now())
         if heard is not state:
-            telemetry.tick_round_trip.observe(heard.since - state.since)
-            self._seen, self._moved = heard.seen, heard.since
+            self._seen = heard.seen
+            if self._wrote:  # what lay in the topic before is no proof that anything flows now
+                telemetry.tick_round_trip.observe(heard.since - state.since)
+                self._moved = heard.since
         return heard
 
     def _write(self, state: domain.Clock) -> domain.Clock:
@@ -120,6 +123,7 @@ class Clock:
             k = domain.due(state, self._now(), flowing=slot is not None and slot.active)
             if k is not None:
                 store.write_tick(tx, k)
+                self._wrote = True
         if k is None:
             return state
         if k == state.written:

@@ -117,6 +117,22 @@ def test_readiness_is_the_age_of_the_tick(hand: Hand) -> None:
     assert "60 s" in (hand.clock.ready() or "")
 
 
+def test_last_tick_of_old_is_no_proof(hand: Hand) -> None:
+    """After a restart the topic's last tick says where the clock stands, not that anything flows."""
+    hand.pass_time(PERIOD)
+    successor = Hand(hand.url)
+    successor.carry(1)
+    successor.clock.turn()
+    successor.clock.turn()
+    assert successor.clock.ready() is not None
+    successor.pass_time(PERIOD)
+    successor.carry(2)
+    successor.clock.turn()
+    successor.clock.turn()
+    assert successor.clock.ready() is None
+    successor.database.close()
+
+
 def test_database_refuses_another_word(service_database: Urls) -> None:
     """The keeper's outbox takes ticks of the keeper, and nothing else."""
     with psycopg.connect(service_database("keeper"), autocommit=True) as db:
