@@ -42,7 +42,9 @@ def configure(name: str, level: str = "INFO", fmt: str = "json") -> None:
         shared += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
         # plain: a traceback with the values of variables would put them into logs
-        shared += [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        shared += [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     structlog.configure(
         processors=shared,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
