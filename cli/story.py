@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +13,10 @@ from cli import render
 from cli.errors import CommandError
 from cli.session import ALL, explain
 from cli.tokens import Role
-from demae_client import Client, DemaeError, Order, Restaurant, UserErrors
+from demae_client import Client, DemaeError, Order, Restaurant
 
 CUSTOMER = "first-customer"
 FAVOURITE = "sobaya"  # of the seeded restaurants, the one that cooks by itself, quickly
-AGAIN_SECONDS = 0.05
 As = Callable[[str, Role], Client]
 """Opens a client for a principal."""
 
@@ -93,20 +92,7 @@ class Story:
         if order["status"] not in ("READY", "PICKED_UP") or order["courierId"] is None:
             return
         async with self._as(order["courierId"], Role.COURIER) as courier:
-            await visible(courier.pick_up if order["status"] == "READY" else courier.deliver, order["id"])
-
-
-async def visible(act: Callable[[str], Awaitable[object]], order_id: str) -> None:
-    """Act on what was pushed: the log is fed at the flush of a commit, a moment before the API can see it."""
-    while True:
-        try:
-            await act(order_id)
-        except UserErrors as refused:
-            if refused.code != "NOT_YET":
-                raise
-            await asyncio.sleep(AGAIN_SECONDS)
-        else:
-            return
+            await (courier.pick_up if order["status"] == "READY" else courier.deliver)(order["id"])
 
 
 def choose(restaurants: Sequence[Restaurant], wanted: str | None) -> Restaurant:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -51,16 +50,9 @@ async def customer(stack: LocalStack) -> AsyncIterator[Client]:
 
 
 async def carry(stack: LocalStack, order: Any) -> None:
-    """Be the assigned courier of an order that is ready. What is pushed may become visible a moment later."""
+    """Be the assigned courier of an order that was pushed as ready."""
     async with speak_as(stack, order["courierId"], "courier") as courier:
-        deadline = time.monotonic() + 5
-        while True:
-            try:
-                await courier.pick_up(order["id"])
-                break
-            except UserErrors as refused:
-                if refused.code != "NOT_YET" or time.monotonic() > deadline:
-                    raise
+        await courier.pick_up(order["id"])
         await courier.deliver(order["id"])
 
 

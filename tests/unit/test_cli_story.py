@@ -11,7 +11,7 @@ from rich.console import Console
 from cli.errors import CommandError
 from cli.story import Plan, tell
 from cli.tokens import Role
-from demae_client import Client, Unreachable, UserError, UserErrors
+from demae_client import Client, Unreachable
 
 PATH = ["PLACED", "PAID", "COURIER_ASSIGNED", "ACCEPTED", "READY", "PICKED_UP", "DELIVERED"]
 PLAN = Plan(couriers=["c-01", "c-02"], card="pm_card_visa", deadline=5.0)
@@ -24,7 +24,6 @@ class FakeSystem:
         self.path = path
         self.menu = [{"id": "pizza"}] if menu else []
         self.acts: list[str] = []
-        self.invisible = 0
         self.acted = asyncio.Event()
 
     def speak_as(self, subject: str, role: Role) -> Client:
@@ -61,9 +60,6 @@ class FakeClient:
         await self._act("shift")
 
     async def pick_up(self, order_id: str) -> None:
-        if self._system.invisible:
-            self._system.invisible -= 1
-            raise UserErrors([UserError("NOT_YET", "The order is ACCEPTED, not yet READY.")])
         await self._act(f"pick-up {order_id}")
 
     async def deliver(self, order_id: str) -> None:
@@ -105,13 +101,6 @@ async def test_couriers_start_their_shifts() -> None:
     system = FakeSystem()
     await play(system)
     assert system.acts[:2] == ["c-01 shift", "c-02 shift"]
-
-
-async def test_courier_waits_for_what_was_pushed() -> None:
-    """A push may come a moment before its commit can be seen: the courier asks again."""
-    system = FakeSystem()
-    system.invisible = 2
-    assert "Delivered" in await play(system)
 
 
 async def test_cancelled_story_fails_with_reason() -> None:

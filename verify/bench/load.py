@@ -18,8 +18,6 @@ from bench.watches import Push, Watches
 
 CUSTOMERS = 4  # each has its own socket; all of its orders share it
 CONNECTIONS = 32
-NOT_YET = "NOT_YET"
-AGAIN_SECONDS = 0.02
 
 
 class LoadError(Exception):
@@ -51,8 +49,6 @@ class Load:
         self._by_id: dict[str, Placed] = {}
         self._open = 0
         self._room = asyncio.Event()
-        self.early = 0
-        """How often a courier was told NOT_YET about an order that had been pushed as READY."""
 
     @property
     def in_flight(self) -> int:
@@ -152,22 +148,15 @@ class Load:
             self._run(order, self._carry(order, self._courier(push.courierId)))
 
     async def _carry(self, order: Placed, courier: bytes) -> None:
-        while await self._act(courier, operations.PICK_UP, order.id) == NOT_YET:
-            # Pushed, and not yet visible: the log is fed at the flush of a commit, a moment before others can see it.
-            self.early += 1
-            await asyncio.sleep(AGAIN_SECONDS)
+        await self._act(courier, operations.PICK_UP, order.id)
         await self._act(courier, operations.DELIVER, order.id)
 
-    async def _act(self, head: bytes, document: str, order_id: str | None) -> str | None:
-        """None, or NOT_YET. Raises LoadError for any other refusal."""
+    async def _act(self, head: bytes, document: str, order_id: str | None) -> None:
         body = {"query": document, "variables": {} if order_id is None else {"id": order_id}}
         raw = await self._http.post(head, msgspec.json.encode(body))
         answer = operations.payload_answers.decode(raw)
-        if answer.data is not None and not answer.data.payload.userErrors:
-            return None
-        if answer.data is not None and answer.data.payload.userErrors[0].code == NOT_YET:
-            return NOT_YET
-        raise LoadError(f"{document.split('{', 1)[0]}was refused: {raw.decode()}")
+        if answer.data is None or answer.data.payload.userErrors:
+            raise LoadError(f"{document.split('{', 1)[0]}was refused: {raw.decode()}")
 
     def _ended(self, order_id: str, error: str | None) -> None:
         self._end(self._by_id[order_id], error or "")

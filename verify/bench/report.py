@@ -24,14 +24,13 @@ class Idle:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything a run found. A ratio of None was not measured. `early`: refusals of what had been pushed already."""
+    """Everything a run found. A ratio of None was not measured."""
 
     idle: Idle
     fixed: Phase
     full: Phase
     journal: Journal
     violations: Sequence[str]
-    early: int = 0
     place_vs_pgbench: float | None = None
     consumer_vs_bare: float | None = None
 
@@ -63,7 +62,6 @@ def figures(result: Result) -> dict[str, float | None]:
         "cdc_events_per_s": full.events / full.elapsed,
         "rss_total_mb": sum(result.idle.pss.values()),
         "orders": len(fixed.orders) + len(full.orders),
-        "early_refusals": result.early,
         "violations": len(result.violations),
     }
     return {name: value if value is None else round(value, 3) for name, value in exact.items()}
@@ -87,7 +85,6 @@ def whole(result: Result) -> Table:
         ("consumer / bare loop with the same SQL", result.consumer_vs_bare),
     ):
         table.add_row(name, "not measured" if value is None else f"{value:.2f}")
-    table.add_row("couriers told NOT_YET of what had been pushed", str(result.early))
     table.add_row("broken promises", str(len(result.violations)))
     return table
 

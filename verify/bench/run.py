@@ -49,7 +49,7 @@ async def measure(stack: Stack, plan: Plan, say: Say) -> Result:
     found = violations(load.orders, truth.captures(), versions, load.failures)
     await load.close()
     truth.close()
-    return Result(idle, fixed, full, journal, found, load.early)
+    return Result(idle, fixed, full, journal, found)
 
 
 async def phases(bench: Bench, load: Load, plan: Plan) -> tuple[Phase, Phase]:
