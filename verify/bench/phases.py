@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.load import Load
 from bench.orders import Placed
-from bench.processes import spent, usage
+from bench.processes import machine_seconds, spent, usage
 from bench.truth import Truth, written
 
 DRAIN_SECONDS = 60.0
@@ -28,6 +28,8 @@ class Phase:
     load_cpu: float
     in_flight: Sequence[int]
     events: int
+    others: float = 0.0
+    """CPU seconds of work on the machine that is neither the system's nor the load's: it spoils a run."""
 
     @property
     def delivered_per_s(self) -> float:
@@ -59,13 +61,15 @@ class Bench:
         """Let the arrivals happen, wait for the last order's end, and say what it took."""
         first, marks = len(self._load.orders), self._truth.marks()
         before, own, begin = usage(self._roots, memory=False), time.process_time(), time.time()
+        busy = machine_seconds()
         counted = await self._watched(name, seconds, arrivals)
         await self._load.drain(DRAIN_SECONDS)
         elapsed = time.time() - begin
         load_cpu = time.process_time() - own
         cpu = spent(before, usage(self._roots, memory=False))
-        orders = self._load.orders[first:]
-        return Phase(name, seconds, elapsed, orders, cpu, load_cpu, counted, written(marks, self._truth.marks()))
+        others = max(0.0, machine_seconds() - busy - load_cpu - sum(cpu.values()))
+        events = written(marks, self._truth.marks())
+        return Phase(name, seconds, elapsed, self._load.orders[first:], cpu, load_cpu, counted, events, others)
 
     async def _watched(self, name: str, seconds: float, arrivals: Awaitable[None]) -> list[int]:
         """The orders in flight, second by second, until the arrivals are over."""

@@ -64,6 +64,12 @@ def pss_mib(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith(PSS_FIELD)) / 1024
 
 
+def machine_seconds() -> float:
+    """CPU time of everything on the machine since it was started."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
 def spent(before: Usage, after: Usage) -> dict[str, float]:
     """CPU seconds by part between two looks."""
     return {name: after.cpu[name] - before.cpu.get(name, 0.0) for name in after.cpu}

@@ -60,6 +60,7 @@ def figures(result: Result) -> dict[str, float | None]:
         "place_vs_pgbench": result.place_vs_pgbench,
         "consumer_vs_bare": result.consumer_vs_bare,
         "cdc_events_per_s": full.events / full.elapsed,
+        "others_cpu_pct": 100 * full.others / full.elapsed,
         "rss_total_mb": sum(result.idle.pss.values()),
         "orders": len(fixed.orders) + len(full.orders),
         "violations": len(result.violations),
@@ -123,5 +124,7 @@ def parts(result: Result) -> Table:
         busy = (f"{100 * phase.cpu.get(name, 0.0) / phase.elapsed:.1f}" for phase in (result.fixed, result.full))
         table.add_row(name, f"{result.idle.pss[name]:.0f}", f"{result.idle.cpu_pct.get(name, 0.0):.1f}", *busy)
     totals = (f"{100 * sum(phase.cpu.values()) / phase.elapsed:.1f}" for phase in (result.fixed, result.full))
+    others = (f"{100 * phase.others / phase.elapsed:.1f}" for phase in (result.fixed, result.full))
     table.add_row("all", f"{sum(result.idle.pss.values()):.0f}", f"{sum(result.idle.cpu_pct.values()):.1f}", *totals)
+    table.add_row("other work on this machine", "", "", *others)
     return table
