@@ -4,13 +4,22 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from graphql import execute, parse, validate
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLObjectType,
+    OperationDefinitionNode,
+    execute,
+    parse,
+    validate,
+)
+from graphql.execution.values import VariableValues
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier import operations
 from notifier.operations import Operations
-from notifier.selection import project
+from notifier.selection import Compiler, project
 from notifier.versions import shape, timeline_entry
 from tests.support.push import CANCELLED, new_order_id, schema, story
 
@@ -147,3 +156,19 @@ def test_answers_any_selection_as_graphql_core_does(selection: str) -> None:
     with mock.patch.object(operations, "MAX_TOKENS", 100_000):
         ours, theirs = both(text_of(selection), orders()[-1])
     assert ours == theirs
+
+
+def test_fragment_spread_twice_is_collected_once() -> None:
+    """Each fragment spreads the next twice: without remembering what was spread, twelve of them collect 4096 fields."""
+    chain = [f"fragment F{n} on Order {{ ...F{n + 1} ...F{n + 1} }}" for n in range(12)]
+    document = parse("{ order(id: 1) { ...F0 } }" + " ".join([*chain, "fragment F12 on Order { id }"]))
+    operation, *fragments = document.definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    (order,) = operation.selection_set.selections
+    assert isinstance(order, FieldNode)
+    assert order.selection_set is not None
+    named = {f.name.value: f for f in fragments if isinstance(f, FragmentDefinitionNode)}
+    parent = SCHEMA.type_map["Order"]
+    assert isinstance(parent, GraphQLObjectType)
+    compiler = Compiler(SCHEMA, named, VariableValues({}, {}))
+    assert len(compiler.collect(parent, [order.selection_set])["id"]) == 1
