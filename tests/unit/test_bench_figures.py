@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bench.figures import percentile, ratio
+from bench.figures import Comparison, percentile
 from bench.processes import cpu_seconds, family, pss_mib, spent, usage
 
 
@@ -21,7 +21,8 @@ def test_percentile_of_nothing_is_zero() -> None:
 
 def test_ratio_compares_medians() -> None:
     """One outlier on either side does not move the ratio."""
-    assert ratio([50, 51, 900], [100, 102, 1]) == 0.51
+    compared = Comparison([50, 51, 900], [100, 102, 1])
+    assert (compared.ratio, str(compared)) == (0.51, "0.51 (51 / 100 a second)")
 
 
 def test_own_process_is_measured() -> None:

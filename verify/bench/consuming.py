@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from bench.counting import PARTITIONS, TOPIC, TYPE, Counted
+from bench.figures import Comparison
 from bench.phases import Say
 from bench.scratch import ROLE, Scratch
 from chassis.envelope import new_id
@@ -29,7 +30,7 @@ class ConsumingError(Exception):
     """The comparison could not be made; says why."""
 
 
-def compare(scratch: Scratch, say: Say) -> tuple[list[float], list[float]]:
+def compare(scratch: Scratch, say: Say) -> Comparison:
     """Events a second by chassis and by the bare loop, measured in turn over the same records."""
     bootstrap = scratch.stack.kafka
     forget_topic(bootstrap)
@@ -41,7 +42,7 @@ def compare(scratch: Scratch, say: Say) -> tuple[list[float], list[float]]:
             say(f"the consumer against a bare loop: round {number} of {ROUNDS}")
             ours.append(measure(scratch, "chassis"))
             theirs.append(measure(scratch, "bare"))
-        return ours, theirs
+        return Comparison(ours, theirs)
     finally:
         forget_topic(bootstrap)
 

@@ -1,6 +1,7 @@
 """Small statistics."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 
 
@@ -13,6 +14,17 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return ordered[max(0, min(len(ordered), int(rank)) - 1)]
 
 
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Median over median; 0 when either was not measured."""
-    return median(ours) / median(theirs) if ours and theirs else 0.0
+@dataclass(frozen=True)
+class Comparison:
+    """Two things measured in turn: their rates, a second."""
+
+    ours: Sequence[float]
+    theirs: Sequence[float]
+
+    @property
+    def ratio(self) -> float:
+        """Median over median."""
+        return median(self.ours) / median(self.theirs)
+
+    def __str__(self) -> str:
+        return f"{self.ratio:.2f} ({median(self.ours):.0f} / {median(self.theirs):.0f} a second)"

@@ -19,7 +19,9 @@ import psycopg
 import uvloop
 
 from api import store
+from api.settings import HttpSettings
 from bench import operations
+from bench.figures import Comparison
 from bench.http import Http
 from bench.phases import Say
 from bench.principals import mint
@@ -29,7 +31,7 @@ from local import postgres
 ROUNDS = 3
 SECONDS = 5.0
 CLIENTS = 16  # closed loop: enough to keep one api process busy
-PGBENCH_CLIENTS = 8
+CONNECTIONS = HttpSettings.model_fields["pool_size"].default  # to the database: as many for pgbench as api has
 START_SECONDS = 20.0
 RESTAURANT = "bench-kitchen"
 COPY = "SELECT id, name, currency, menu, revision FROM api.restaurant WHERE id = %s"
@@ -45,7 +47,7 @@ class PlacingError(Exception):
     """The comparison could not be made; says why."""
 
 
-def compare(scratch: Scratch, say: Say) -> tuple[list[float], list[float]]:
+def compare(scratch: Scratch, say: Say) -> Comparison:
     """Orders a second by api and by pgbench, measured in turn."""
     revision = paste_restaurant(scratch)
     ours, theirs = [], []
@@ -56,7 +58,7 @@ def compare(scratch: Scratch, say: Say) -> tuple[list[float], list[float]]:
             say(f"placeOrder against pgbench: round {number} of {ROUNDS}")
             ours.append(uvloop.run(place_for(scratch, url, SECONDS)))
             theirs.append(pgbench(scratch, script, variables))
-    return ours, theirs
+    return Comparison(ours, theirs)
 
 
 def paste_restaurant(scratch: Scratch) -> str:
@@ -165,7 +167,7 @@ def pgbench(scratch: Scratch, script: str, variables: Mapping[str, str]) -> floa
         file = Path(folder) / "place.sql"
         file.write_text(script)
         words = [str(postgres.binaries() / "pgbench"), "--no-vacuum", "--protocol=prepared", f"--file={file}"]
-        words += [f"--client={PGBENCH_CLIENTS}", "--jobs=1", f"--time={SECONDS:.0f}"]
+        words += [f"--client={CONNECTIONS}", "--jobs=1", f"--time={SECONDS:.0f}"]
         words += [f"--define={name}={value}" for name, value in variables.items()]
         done = subprocess.run([*words, scratch.url("api")], capture_output=True, text=True, check=False)
     match = TPS.search(done.stdout)

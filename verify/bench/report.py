@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Table
 
 from bench import latency
-from bench.figures import percentile
+from bench.figures import Comparison, percentile
 from bench.phases import Phase
 from bench.truth import Fact
 
@@ -24,15 +24,15 @@ class Idle:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything a run found. A ratio of None was not measured."""
+    """Everything a run found. A comparison of None was not made."""
 
     idle: Idle
     fixed: Phase
     full: Phase
     journal: Journal
     violations: Sequence[str]
-    place_vs_pgbench: float | None = None
-    consumer_vs_bare: float | None = None
+    place_vs_pgbench: Comparison | None = None
+    consumer_vs_bare: Comparison | None = None
 
 
 def figures(result: Result) -> dict[str, float | None]:
@@ -57,8 +57,8 @@ def figures(result: Result) -> dict[str, float | None]:
         "place_to_delivered_p99_ms": percentile(whole, 99),
         "full_push2_p50_ms": percentile(latency.pushes(full.orders, result.journal, latency.TWO_HOPS), 50),
         "full_place_to_delivered_p50_ms": percentile(latency.delivering(full.orders), 50),
-        "place_vs_pgbench": result.place_vs_pgbench,
-        "consumer_vs_bare": result.consumer_vs_bare,
+        "place_vs_pgbench": quotient(result.place_vs_pgbench),
+        "consumer_vs_bare": quotient(result.consumer_vs_bare),
         "cdc_events_per_s": full.events / full.elapsed,
         "others_cpu_pct": 100 * full.others / full.elapsed,
         "rss_total_mb": sum(result.idle.pss.values()),
@@ -66,6 +66,11 @@ def figures(result: Result) -> dict[str, float | None]:
         "violations": len(result.violations),
     }
     return {name: value if value is None else round(value, 3) for name, value in exact.items()}
+
+
+def quotient(compared: Comparison | None) -> float | None:
+    """The ratio, where there is one."""
+    return None if compared is None else compared.ratio
 
 
 def cpu_ms(phase: Phase) -> float:
@@ -85,7 +90,7 @@ def whole(result: Result) -> Table:
         ("placeOrder / pgbench with the same SQL", result.place_vs_pgbench),
         ("consumer / bare loop with the same SQL", result.consumer_vs_bare),
     ):
-        table.add_row(name, "not measured" if value is None else f"{value:.2f}")
+        table.add_row(name, "not measured" if value is None else str(value))
     table.add_row("broken promises", str(len(result.violations)))
     return table
 

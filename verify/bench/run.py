@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 
 from bench import arrivals, consuming, placing
-from bench.figures import ratio
 from bench.judge import violations
 from bench.load import Load, Target
 from bench.phases import Bench, Phase, Say
@@ -80,6 +79,5 @@ async def at_rest(stack: Stack, seconds: float, say: Say) -> Idle:
 def compare(stack: Stack, result: Result, say: Say) -> Result:
     """The result with the two ratios, measured on the same server beside the resting system."""
     with scratch(stack) as made:
-        placed = ratio(*placing.compare(made, say))
-        consumed = ratio(*consuming.compare(made, say))
+        placed, consumed = placing.compare(made, say), consuming.compare(made, say)
     return dataclasses.replace(result, place_vs_pgbench=placed, consumer_vs_bare=consumed)
