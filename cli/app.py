@@ -15,7 +15,7 @@ from cli import doctor, processes, purchase, render, story
 from cli.configuration import configuration
 from cli.errors import CommandError
 from cli.local import LocalRuntime
-from cli.session import ALL, explain, speak_as, support
+from cli.session import ALL, explain, page_of, speak_as, support
 from cli.tokens import HOURS, Role, mint
 from demae_client import Client, DemaeError, Order
 
@@ -119,6 +119,12 @@ def watch(
             await follow(client, order, after)
 
     run(show())
+
+
+@app.command(rich_help_panel=TALK)
+def page(order: OrderId) -> None:
+    """Print the address of the order's own page: it shows the order live, in a browser."""
+    print(page_of(configuration(), order))
 
 
 @app.command(rich_help_panel=TALK)

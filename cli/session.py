@@ -1,6 +1,8 @@
 """A principal's conversation with the system: demae_client with a fresh token, and its errors as sentences."""
 
-from cli.configuration import configuration
+from urllib.parse import urlencode
+
+from cli.configuration import Configuration, configuration
 from cli.tokens import Role, mint
 from demae_client import Client, DemaeError, Refused, RequestError, Unreachable, UserErrors
 
@@ -16,6 +18,12 @@ def speak_as(subject: str, role: Role) -> Client:
 def support() -> Client:
     """The principal that may see every order."""
     return speak_as("cli", Role.SUPPORT)
+
+
+def page_of(known: Configuration, order_id: str) -> str:
+    """The address of an order's page. The token is in the fragment, which no browser sends to a server."""
+    token = mint("cli", Role.SUPPORT, known.jwt_secret)
+    return f"{known.url}/#{urlencode({'order': order_id, 'token': token})}"
 
 
 def explain(error: DemaeError) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from local import configuration, database, fetch, ports, postgres, ready, seed, sources, topics
+from local import configuration, database, fetch, layout, ports, postgres, ready, seed, sources, topics
 from local.errors import LocalError
 from local.exclusive import exclusive
 from local.layout import write
@@ -63,9 +63,13 @@ def bring(system: System) -> list[str]:
     done += _say_all("topic", topics.create(system.kafka, topics.wanted(system.layout.root)))
     started += _start(system, services)
     _wait(system, [parts["connect"], *(parts[name] for name in services)], started)
-    if done or started:
+    done += started
+    # Remembered, not derived: an `up` that failed on the way leaves everything running, and nothing sown.
+    if done or not layout.recall(system.layout.state).get("seeded"):
         seed.sow(system, say)
-    return [*done, *started]
+        layout.remember(system.layout.state, seeded=True)
+        done.append("seed")
+    return done
 
 
 def _fetch(system: System) -> bool:
@@ -143,16 +147,15 @@ def person(system: System) -> dict[str, str]:
 
 
 def farewell(system: System, seconds: float) -> None:
-    page = f"{system.url}/"
     print(
         f"""
 demae is up ({seconds:.0f} s).
   GraphQL     {system.url}/graphql   (subscriptions on the same address)
   GraphiQL    {system.url}/graphiql
-  One order   {page}
+  One order   {system.url}/   (./demae page ORDER prints its address)
 
 Three things to try:
-  ./demae place --help          order something yourself, and watch it
+  ./demae place sobaya --watch  order something yourself, and watch it
   ./demae kill payment          while an order is on its way: nothing is lost
   make psql                     SELECT version, type FROM api.journal ORDER BY seq DESC LIMIT 20;
 

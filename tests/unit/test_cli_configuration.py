@@ -1,10 +1,13 @@
 """What the `demae` command needs of its environment, and the tokens it makes."""
 
+from urllib.parse import parse_qs
+
 import jwt
 import pytest
 
-from cli.configuration import configuration
+from cli.configuration import Configuration, configuration
 from cli.errors import CommandError
+from cli.session import page_of
 from cli.tokens import AUDIENCE, Role, mint
 
 SECRET = "a development secret of enough bytes"
@@ -41,3 +44,12 @@ def test_expired_token_is_refused() -> None:
     """The hours are real."""
     with pytest.raises(jwt.ExpiredSignatureError):
         jwt.decode(mint("you", Role.CUSTOMER, SECRET, -1), SECRET, algorithms=["HS256"], audience=AUDIENCE)
+
+
+def test_page_carries_order_and_token() -> None:
+    """The page's address names the order, and a token that may see it, in the fragment."""
+    address = page_of(Configuration("http://127.0.0.1:8000", SECRET), "0199-a")
+    path, _, fragment = address.partition("#")
+    asked = parse_qs(fragment)
+    claims = jwt.decode(asked["token"][0], SECRET, ["HS256"], audience=AUDIENCE)
+    assert (path, asked["order"], claims["role"]) == ("http://127.0.0.1:8000/", ["0199-a"], "support")
