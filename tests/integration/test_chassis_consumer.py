@@ -377,7 +377,7 @@ def test_rubbish_is_parked(counting: Counting, world: World, value: bytes | None
     happen(world, "b", 1)
     with running(counting.consumer(world.log())):
         until(lambda: counting.seen() == {"b": [1]})
-    assert counting.rows("SELECT key, state FROM parked") == [("a", "head")]
+        until(lambda: counting.rows("SELECT key, state FROM parked") == [("a", "head")])
 
 
 def test_rewound_position_replays_once(counting: Counting, world: World) -> None:

@@ -48,13 +48,13 @@ def test_settlement_that_waits_for_a_cancel_is_late(desk: Desk) -> None:
     (creating,) = desk.read(CREATED)
     (confirming,) = desk.answer(creating, desk.calls.perform(creating))
     said = desk.calls.perform(confirming)
-    with ThreadPoolExecutor(1) as pool, desk.database.transaction() as tx:
-        event = received(desk.order, CANCELLED)
-        handlers.handle(tx, Batch([desk.order], lambda: [event]), lambda _: None)
-        tx.execute("SELECT 1").fetchone()  # the row is locked from here on
-        following = pool.submit(desk.answer, confirming, said)
-        until(lambda: tx.execute("SELECT FROM pg_locks WHERE NOT granted").fetchone() is not None)
-        tx.commit()
+    with ThreadPoolExecutor(1) as pool:
+        with desk.database.transaction() as tx:
+            event = received(desk.order, CANCELLED)
+            handlers.handle(tx, Batch([desk.order], lambda: [event]), lambda _: None)
+            tx.execute("SELECT 1").fetchone()  # the row is locked from here on
+            following = pool.submit(desk.answer, confirming, said)
+            until(lambda: tx.execute("SELECT FROM pg_locks WHERE NOT granted").fetchone() is not None)
         assert list(following.result(10)) == []
     assert desk.emitted() == []
 
