@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,7 +12,7 @@ from api.domain import replay
 from api.handlers import ask_deadlines
 from api.store import ASK_AGAIN_TICKS, history
 from chassis.database import Database
-from chassis.envelope import attributes
+from chassis.envelope import Event, attributes
 from chassis.errors import Poison, Transient
 from tests.support.api_house import ANN, KEN, SOBA, WAY, Client, House, opened
 from tests.support.counting import running
@@ -276,3 +277,26 @@ def test_key_that_is_no_order_is_poison(house: House) -> None:
     """It will never be one."""
     with pytest.raises(Poison):
         house.fold("nonsense", events.PaymentCompleted(1))
+
+
+async def test_bad_tick_does_not_stop_the_clock(house: House) -> None:
+    """The tick is parked, as any event that cannot be read; the clock goes on, and every order keeps its deadline."""
+    house.broker.publish(Event("ticks", "clock", "tick", {"k": "many"}), "keeper")
+    house.broker.publish(Event("ticks", "clock", "tick", {"k": 2}), "keeper")
+    with running(house.consumer()):
+        until(lambda: house.ask("SELECT k FROM clock") == [(1,)])
+        house.broker.publish(Event("ticks", "clock", "tick", {"k": 3}), "keeper")
+        until(lambda: house.ask("SELECT k FROM clock") == [(2,)])
+    assert house.ask("SELECT key, state FROM parked") == [("clock", "head")]
+
+
+async def test_event_of_the_future_stalls_nobody(house: House, client: Client) -> None:
+    """An unknown order is waited for while it may be under way; a date far ahead is no reason to wait until then."""
+    order_id = await client.placed()
+    ahead = datetime.now(UTC) + timedelta(days=400)
+    unknown = str(uuid.uuid4())
+    house.broker.publish(Event("orders.events", unknown, "payment_completed", {"attempt": 1}, at=ahead), "payment")
+    house.say(order_id, *WAY)
+    with running(house.consumer()):
+        until(lambda: status(house, order_id) == "ACCEPTED")
+    assert house.ask("SELECT key, state FROM parked") == [(unknown, "head")]

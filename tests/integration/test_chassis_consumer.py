@@ -380,6 +380,51 @@ def test_rubbish_is_parked(counting: Counting, world: World, value: bytes | None
         until(lambda: counting.rows("SELECT key, state FROM parked") == [("a", "head")])
 
 
+@pytest.mark.parametrize("key", [b"a\x00b", bytes(range(1, 256)) * 48], ids=["nul", "long"])
+def test_keys_that_no_table_holds_are_parked(counting: Counting, world: World, key: bytes) -> None:
+    """A key is data too: one that Postgres cannot store or index stops nobody else."""
+    happen(world, "b", 1)
+    envelope = {"ce_id": "01999999-0000-7000-8000-000000000001", "ce_source": "x", "ce_time": "2026-01-01T00:00:00Z"}
+    world.append(key, b'{"number": 1}', {**envelope, "ce_type": "happened"})
+    happen(world, "b", 2)
+    with running(counting.consumer(world.log())):
+        until(lambda: counting.seen() == {"b": [1, 2]})
+        until(lambda: counting.rows("SELECT state FROM parked") == [("head",)])
+
+
+def test_place_that_comes_back_is_read(counting: Counting, world: World) -> None:
+    """Given away while this member waited out trouble, and back when the trouble is over: it is not paused any more."""
+    trouble = threading.Event()
+
+    def handle(tx: Transaction, batch: Batch) -> None:
+        if trouble.is_set():
+            raise Transient("away")
+        count(tx, batch)
+
+    keys = [f"k{n}" for n in range(9)]
+    with running(counting.consumer(world.log(), handle)):
+        [happen(world, key, 0) for key in keys]
+        until(lambda: len(counting.seen()) == 9)
+        trouble.set()
+        [happen(world, key, 1) for key in keys]
+        with running(counting.consumer(world.log())):
+            until(lambda: sum(map(len, counting.seen().values())) > 9, 20)
+            trouble.clear()
+            until(lambda: sum(map(len, counting.seen().values())) == 18, 20)
+        [happen(world, key, 2) for key in keys]
+        until(lambda: sum(map(len, counting.seen().values())) == 27, 20)
+    assert counting.seen() == {key: [0, 1, 2] for key in keys}
+
+
+@pytest.mark.parametrize("limit", ["transaction_timeout", "statement_timeout"])
+def test_limits_of_the_role_are_trouble(counting: Counting, limit: str) -> None:
+    """A transaction that met a limit is right again later: it parks nothing and ends nobody."""
+    database = Database(f"{counting.url}?options=-c%20{limit}%3D50ms", "limits")
+    with pytest.raises(Transient), database.transaction() as tx:
+        tx.execute("SELECT pg_sleep(2)").fetchone()
+    database.close()
+
+
 def test_rewound_position_replays_once(counting: Counting, world: World) -> None:
     """A person moves the position back: the log is read again, the inbox keeps the effects single."""
     happen(world, "a", 1, 2, 3)

@@ -19,8 +19,11 @@ from tests.support.waiting import until
 ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAM = """
+import os
 import threading
+from chassis import process
 from chassis.process import Process
+process.WATCH_SECONDS = 0.1
 from chassis.settings import ProcessSettings, load
 
 class Main:
@@ -29,7 +32,7 @@ class Main:
         while not self.end.wait(0.1): pass
         print("batch finished", flush=True)
     def stop(self): self.end.set()
-    def alive(self): return True
+    def alive(self): return not os.environ.get("DEAD")
     def ready(self): return "not yet"
 
 Process("sample", load(ProcessSettings)).run(Main())
@@ -74,3 +77,13 @@ def test_sigterm_ends_in_order(process: tuple[subprocess.Popen[bytes], int]) -> 
     child.send_signal(signal.SIGTERM)
     assert child.communicate(timeout=10)[0] == b"batch finished\n"
     assert child.returncode == 0
+
+
+def test_dead_part_ends_the_process() -> None:
+    """A part that is no longer alive leaves no process behind that looks well: it ends, to be started anew."""
+    environment = {"HEALTH_PORT": str(free_port()), "PYTHONPATH": str(ROOT / "chassis" / "src"), "DEAD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, timeout=20, check=False
+    )
+    assert done.returncode == 1
+    assert b"process.dead" in done.stderr

@@ -145,6 +145,11 @@ class Consumer:
         finally:
             self._log.resume(list(self._owned.saved))
 
+    def _wait_unpolled(self, seconds: float) -> None:
+        """Inside a callback of the client, which must not be called from there."""
+        self._beat = time.monotonic()
+        self._stop.wait(seconds)
+
     def _put_back(self, records: Sequence[Record]) -> None:
         """Records of places assigned while we were paused: paused too, and read again later."""
         places = {place_of(record) for record in self._owned.only(records)}
@@ -228,12 +233,13 @@ class Consumer:
     def _assigned(self, places: Sequence[Place]) -> Mapping[Place, int]:
         """Called by the client inside fetch: where to read the new places from. Waits for the database."""
         starts: dict[Place, int] = {}
-        self._patiently(lambda: starts.update(self._owned.add(places)), self._stop.wait)
+        self._patiently(lambda: starts.update(self._owned.add(places)), self._wait_unpolled)
         self._joined = True
         log.info("reading new partitions", event_key="consumer.assigned", places=len(places))
         return starts
 
     def _revoked(self, places: Sequence[Place]) -> None:
+        self._log.resume(places)  # the client's pause outlives the assignment: the place would come back paused
         self._owned.remove(places)
         log.info("partitions went to another member", event_key="consumer.revoked", places=len(places))
 

@@ -31,6 +31,8 @@ TROUBLE = (
     psycopg.errors.LockNotAvailable,
     psycopg.errors.QueryCanceled,
     psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+    psycopg.errors.ReadOnlySqlTransaction,  # a primary that was demoted
     psycopg.errors.InsufficientResources,
     PoolTimeout,
 )
@@ -58,6 +60,8 @@ class Database:
                     end = connection.execute("COMMIT")
                 if end.statusmessage != "COMMIT":
                     raise psycopg.InternalError(f"the transaction ended by {end.statusmessage}")
+        except psycopg.errors.ProgramLimitExceeded:
+            raise  # an OperationalError by class, but its cause is the data
         except TROUBLE as error:
             raise Transient(f"database: {type(error).__name__}: {error}") from error
 
@@ -92,8 +96,12 @@ class AsyncDatabase:
         await self._pool.close()
 
 
+# A peer that vanished without a word is noticed after about 11 s, not after the kernel's two hours.
+KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 15_000}
+
+
 def _kwargs(name: str) -> dict[str, Any]:
-    return {"application_name": name, "connect_timeout": 5, "autocommit": True}
+    return {"application_name": name, "connect_timeout": 5, "autocommit": True, **KEEPALIVE}
 
 
 def _limits(size: int) -> dict[str, Any]:

@@ -78,9 +78,12 @@ def attributes(record: Record) -> dict[str, str]:
     return {name: value.decode("utf-8", "replace") for name, value in record.headers if value is not None}
 
 
+KEY_BYTES = 200  # as the outbox's CHECK says
+
+
 def key_of(record: Record) -> str:
-    """The key as text; the empty string for a record without one (such records share a fate)."""
-    return (record.key or b"").decode("utf-8", "replace")
+    """The key as text that a table can hold; the empty string for a record without one (such records share a fate)."""
+    return (record.key or b"")[:KEY_BYTES].decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
 class Reader:
@@ -95,6 +98,8 @@ class Reader:
         """The event; raises Unreadable naming what is wrong. `attrs` is `attributes(record)`."""
         if not record.key:
             raise Unreadable("the record has no key")
+        if len(record.key) > KEY_BYTES or b"\x00" in record.key:
+            raise Unreadable(f"the record's key is longer than {KEY_BYTES} bytes, or has a NUL")
         if record.value is None:
             raise Unreadable("the record has no value")
         try:

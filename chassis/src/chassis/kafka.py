@@ -135,7 +135,8 @@ class KafkaLog:
             first = self._consumer.poll(wait)
             messages = [] if first is None else [first, *self._consumer.consume(limit - 1, 0)]
         except KafkaException as error:
-            raise trouble(error.args[0]) from error
+            # A record may have been taken already, or an assignment be half done: a new start knows its place.
+            raise Fatal(f"kafka: {error}") from error
         # An error among records must not cost them: the client counts them as delivered and would go on behind them.
         failures = [failure for message in messages if (failure := message.error()) is not None]
         records = [to_record(message) for message in messages if message.error() is None]

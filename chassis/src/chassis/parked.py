@@ -19,6 +19,7 @@ from chassis.envelope import Record
 from chassis.kafka import Place
 
 DRAIN_LIMIT = 200  # rows of one key in one transaction
+REASON_CHARACTERS = 2000  # of an error that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def park(tx: Transaction, consumer: str, parkings: Sequence[Parking]) -> None:
             "key": p.key,
             "event_id": p.event_id,
             "raw": to_raw(p.record),
-            "error": p.error.replace("\x00", "")[:2000],
+            "error": _reason(p.error),
             "state": "head" if p.head else "behind",
         }
         for p in parkings
@@ -119,7 +120,7 @@ def remove(tx: Transaction, consumer: str, place: Place, key: str, upto: int) ->
 
 def behead(tx: Transaction, consumer: str, record: Record, error: str) -> None:
     """The record could not be handled again: it is (again) the head of its key."""
-    tx.execute(BEHEAD, [error[:2000], consumer, record.topic, record.partition, record.offset])
+    tx.execute(BEHEAD, [_reason(error), consumer, record.topic, record.partition, record.offset])
 
 
 def heads(tx: Transaction, consumer: str) -> int:
@@ -141,6 +142,10 @@ def from_raw(place: Place, offset: int, raw: dict[str, Any]) -> Record:
     """The record as it was."""
     headers = [(name, _bytes(value)) for name, value in raw["headers"]]
     return Record(place.topic, place.partition, offset, _bytes(raw["key"]), _bytes(raw["value"]), headers)
+
+
+def _reason(error: str) -> str:
+    return error.replace("\x00", "")[:REASON_CHARACTERS]
 
 
 def _text(data: bytes | None) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
@@ -11,6 +13,8 @@ from chassis.errors import Fatal
 from chassis.health import Health, Part
 from chassis.settings import ProcessSettings
 from chassis.telemetry import log
+
+WATCH_SECONDS = 5.0  # between two looks at the parts; dead at two of them in a row is dead
 
 
 @runtime_checkable
@@ -45,13 +49,16 @@ class Process:
     def run(self, main: Main, *background: Part) -> None:
         """Start the background parts, run `main` until SIGTERM or SIGINT, then stop them in reverse.
 
-        Ends the process with code 1 when `main` raises Fatal: the supervisor restarts it, the log says why.
+        Ends the process with code 1 when `main` raises Fatal or a part is no longer alive: the supervisor restarts it,
+        the log says why.
         """
         started = [part for part in background if isinstance(part, Background)]
         health = Health(self._settings.health_host, self._settings.health_port, [main, *background])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: main.stop())
         health.start()
+        ended = threading.Event()
+        threading.Thread(target=self._watch, args=([main, *background], ended), name="watch", daemon=True).start()
         try:
             for part in started:
                 part.start()
@@ -61,7 +68,19 @@ class Process:
             log.critical(str(error), event_key="process.fatal")
             raise SystemExit(1) from error
         finally:
+            ended.set()
             self._end(started, health)
+
+    @staticmethod
+    def _watch(parts: Sequence[Part], ended: threading.Event) -> None:
+        """Not every supervisor asks for liveness, and a part that died leaves a process that looks well."""
+        before: list[str] = []
+        while not ended.wait(WATCH_SECONDS):
+            dead = [type(part).__name__ for part in parts if not part.alive()]
+            if still := sorted(set(dead) & set(before)):
+                log.critical("a part of the process is dead", event_key="process.dead", parts=still)
+                os._exit(1)
+            before = dead
 
     @staticmethod
     def _end(started: Sequence[Background], health: Health) -> None:
