@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import os
+import secrets
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any
@@ -32,7 +33,7 @@ demae: order food, and watch the events that carry the order.
 
 4. `demae timeline ORDER` tells the story afterwards.
 
-**Break it**: `demae kill payment`, place an order, watch it wait; the supervisor brings the process back and the order goes on.
+**Break it**: `demae stop payment`, place an order, watch it wait, `demae start payment`: it goes on. `demae kill connect` is harder.
 
 **When something is wrong**: `demae doctor`.
 """  # noqa: E501 - one line is one paragraph of the rendered help
@@ -45,6 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = Console(highlight=False, soft_wrap=True)
+HINT_SECONDS = 3.0  # an order that stands still for so long makes people wonder
 
 Mutation = Callable[[Client, str], Awaitable[Order]]
 PLAY, TALK, RUN = "Order", "Look", "Run"
@@ -100,11 +102,18 @@ def place(
 
 
 async def follow(client: Client, order_id: str, after: int) -> None:
-    """Print every version as it comes, until the order is settled."""
+    """Print every version as it comes, and what it waits for when that lasts, until the order is settled."""
+    hint: asyncio.TimerHandle | None = None
     async for order in client.watch(order_id, after):
+        if hint is not None:
+            hint.cancel()
         for line in render.history(order, after):
             console.print(line)
         after = order["version"]
+        if awaited := render.awaits(order):
+            hint = asyncio.get_running_loop().call_later(HINT_SECONDS, console.print, f"   … {awaited}", "dim")
+    if hint is not None:
+        hint.cancel()
 
 
 @app.command(rich_help_panel=TALK)
@@ -123,8 +132,13 @@ def watch(
 
 @app.command(rich_help_panel=TALK)
 def page(order: OrderId) -> None:
-    """Print the address of the order's own page: it shows the order live, in a browser."""
-    print(page_of(configuration(), order))
+    """Print the address of the order's own page: it shows the order live, in a browser, for an hour."""
+
+    async def show() -> None:
+        async with support() as client:
+            print(page_of(configuration(), await find(client, order)))
+
+    run(show())
 
 
 @app.command(rich_help_panel=TALK)
@@ -143,15 +157,15 @@ def timeline(order: OrderId) -> None:
 
 @app.command(rich_help_panel=TALK)
 def orders(
-    subject: Annotated[str, typer.Option("--as", help="Whose orders.")] = "cli",
-    role: Annotated[Role, typer.Option(help="The role of that person.")] = Role.SUPPORT,
+    subject: Annotated[str | None, typer.Option("--as", help="Whose orders; none: everybody's.")] = None,
+    role: Annotated[Role, typer.Option(help="The role of that person.")] = Role.CUSTOMER,
     open_only: Annotated[bool, typer.Option("--open", help="Leave out delivered and cancelled ones.")] = False,
     first: Annotated[int, typer.Option(min=1, max=100, help="At most so many, newest first.")] = 20,
 ) -> None:
     """List the newest orders: all of them, or one person's with --as and --role."""
 
     async def show() -> None:
-        async with speak_as(subject, role) as client:
+        async with speak_as(subject, role) if subject else support() as client:
             console.print(render.orders(await client.orders(first=first, only_open=open_only or None)))
 
     run(show())
@@ -270,7 +284,8 @@ def first_order(
 ) -> None:
     """Play one order from placed to delivered and print it live: the last step of `make up`."""
     names = [f"c-{number:02}" for number in range(1, couriers + 1)]
-    run(story.tell(story.Plan(names, card, deadline, restaurant), speak_as, console))
+    plan = story.Plan(names, card, deadline, restaurant, own=f"first-{secrets.token_hex(4)}", patience=10.0)
+    run(story.tell(plan, speak_as, console))
 
 
 def main() -> None:

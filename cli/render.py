@@ -14,7 +14,7 @@ DECIMALS = {"JPY": 0, "KRW": 0}
 SENTENCES = {
     "order_created": "placed at {restaurantName} for {total}",
     "payment_completed": "paid {total}",
-    "payment_failed": "the card was declined ({failure})",
+    "payment_failed": "the card was declined{failure}",
     "delivery_assigned": "courier {courierId} is assigned",
     "order_accepted": "the kitchen has the stock and cooks",
     "items_out_of_stock": "something is out of stock",
@@ -40,10 +40,26 @@ def sentence(event: str, order: Order) -> str:
         "restaurantName": order["restaurantName"],
         "total": money(order["total"]),
         "courierId": order["courierId"] or "nobody",
-        "failure": order["payment"]["failure"] or "no reason given",
+        "failure": f" ({order['payment']['failure']})" if order["payment"]["failure"] else "",
         "reason": reason(order),
     }
     return SENTENCES.get(event, event.replace("_", " ")).format(**words)
+
+
+AWAITS = {
+    "PAID": "waits for a free courier",
+    "ACCEPTED": "waits for the kitchen (a manual one: ./demae ready {id})",
+    "READY": "waits for its courier: ./demae pick-up {id}",
+    "PICKED_UP": "is on its way: ./demae deliver {id}",
+}
+
+
+def awaits(order: Order) -> str | None:
+    """What the order waits for now, when a person may have to do something about it."""
+    if order["status"] == "PLACED" and order["payment"]["status"] == "FAILED":
+        return f"ends by itself in a few minutes, or: ./demae cancel {order['id']}"
+    known = AWAITS.get(order["status"])
+    return known and known.format(id=order["id"])
 
 
 def readable(code: str) -> str:
@@ -87,6 +103,7 @@ def menus(restaurants: Iterable[Restaurant]) -> Table:
 def orders(rows: Iterable[Order]) -> Table:
     """Orders, one a line."""
     table = Table("order", "version", "status", "payment", "restaurant", "courier", "total", box=None, pad_edge=False)
+    table.columns[0].no_wrap, table.columns[0].min_width = True, 36  # an id that is cut is of no use
     for row in rows:
         status = Text(row["status"], style=COLOURS.get(row["status"], ""))
         table.add_row(

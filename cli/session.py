@@ -4,8 +4,9 @@ from urllib.parse import urlencode
 
 from cli.configuration import Configuration, configuration
 from cli.tokens import Role, mint
-from demae_client import Client, DemaeError, Refused, RequestError, Unreachable, UserErrors
+from demae_client import Client, DemaeError, Order, Refused, RequestError, Unreachable, UserErrors
 
+PAGE_HOURS = 1.0  # an address is pasted and kept
 ALL = 100  # the schema's largest page
 
 
@@ -20,10 +21,10 @@ def support() -> Client:
     return speak_as("cli", Role.SUPPORT)
 
 
-def page_of(known: Configuration, order_id: str) -> str:
-    """The address of an order's page. The token is in the fragment, which no browser sends to a server."""
-    token = mint("cli", Role.SUPPORT, known.jwt_secret)
-    return f"{known.url}/#{urlencode({'order': order_id, 'token': token})}"
+def page_of(known: Configuration, order: Order) -> str:
+    """The address of an order's page, with its customer's token in the fragment, which no browser sends to a server."""
+    token = mint(order["customerId"], Role.CUSTOMER, known.jwt_secret, PAGE_HOURS)
+    return f"{known.url}/#{urlencode({'order': order['id'], 'token': token})}"
 
 
 def explain(error: DemaeError) -> str:

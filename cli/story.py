@@ -16,6 +16,7 @@ from cli.tokens import Role
 from demae_client import Client, DemaeError, Order, Restaurant
 
 CUSTOMER = "first-customer"
+MENU_SECONDS = 0.2  # between two looks for a menu
 FAVOURITE = "sobaya"  # of the seeded restaurants, the one that cooks by itself, quickly
 As = Callable[[str, Role], Client]
 """Opens a client for a principal."""
@@ -23,12 +24,18 @@ As = Callable[[str, Role], Client]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to play. `deadline` is in seconds, for the whole story; `restaurant` None: a seeded one, or any."""
+    """What to play. `deadline` is in seconds, for the whole story; `restaurant` None: a seeded one, or any.
+
+    `own`: a courier for this order alone, free even while all others carry orders; goes home at the end.
+    `patience`: seconds to wait for a menu to come out of the log.
+    """
 
     couriers: Sequence[str]
     card: str
     deadline: float
     restaurant: str | None = None
+    own: str | None = None
+    patience: float = 0.0
 
 
 async def tell(plan: Plan, speak_as: As, console: Console) -> None:
@@ -58,19 +65,34 @@ class Story:
     async def play(self) -> None:
         """From the couriers' shifts to DELIVERED."""
         begin = time.monotonic()
-        await asyncio.gather(*(self._start_shift(courier) for courier in self._plan.couriers))
+        own = [self._plan.own] if self._plan.own else []
+        await asyncio.gather(*(self._start_shift(courier) for courier in [*self._plan.couriers, *own]))
         self.reached = "it could not be placed"
         async with self._as(CUSTOMER, Role.CUSTOMER) as customer:
-            restaurant = choose(await customer.restaurants(first=ALL), self._plan.restaurant)
+            restaurant = await self._restaurant(customer)
             dish = restaurant["menu"][0]["id"]
             placed = await customer.place_order(restaurant["id"], {dish: 1}, self._plan.card)
             self._console.print(f"Order [bold]{placed['id']}[/] is placed. Its versions, as they are pushed:")
             await self._follow(customer, placed["id"])
+        for courier in own:
+            async with self._as(courier, Role.COURIER) as client:
+                await client.end_shift()
         self._console.print(f"Delivered, {time.monotonic() - begin:.1f} s after the first request.")
 
     async def _start_shift(self, courier: str) -> None:
         async with self._as(courier, Role.COURIER) as client:
             await client.start_shift()
+
+    async def _restaurant(self, customer: Client) -> Restaurant:
+        """The one to order at; a menu that was seeded a moment ago may still be in the log."""
+        end = time.monotonic() + self._plan.patience
+        while True:
+            try:
+                return choose(await customer.restaurants(first=ALL), self._plan.restaurant)
+            except CommandError:
+                if time.monotonic() >= end:
+                    raise
+            await asyncio.sleep(MENU_SECONDS)
 
     async def _follow(self, customer: Client, order_id: str) -> None:
         seen = 0

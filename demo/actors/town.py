@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from actors.people import As
 from demae_client import Client, Restaurant
 
 CUSTOMERS = 10  # people with a connection each; they order again and again
+MENU_SECONDS = 15.0
 SEEDED = 5  # couriers c-01 … c-05 stay on shift: `make up` put them there
 
 
@@ -44,13 +46,16 @@ async def play(plan: Plan, speak_as: As, progress: Callable[[Sequence[Story]], N
 
 
 async def open_restaurants(plan: Plan, speak_as: As) -> list[Restaurant]:
-    """Those of the plan that have a menu; all of them when the plan names none."""
+    """Those of the plan that have a menu; all of them when the plan names none. Waits for menus still in the log."""
+    end = time.monotonic() + MENU_SECONDS
     async with speak_as("actors", "support") as client:
-        found = await client.restaurants(first=staff.LIST)
-    serving = [one for one in found if one["menu"] and (one["id"] in plan.restaurants or not plan.restaurants)]
-    if not serving:
-        raise ActorsError("no restaurant of the plan has a menu")
-    return serving
+        while time.monotonic() < end:
+            found = await client.restaurants(first=staff.LIST)
+            serving = [one for one in found if one["menu"] and (one["id"] in plan.restaurants or not plan.restaurants)]
+            if serving and {one["id"] for one in serving} >= set(plan.restaurants):
+                return serving
+            await asyncio.sleep(0.2)
+    raise ActorsError("not every restaurant of the plan has a menu")
 
 
 @contextlib.asynccontextmanager

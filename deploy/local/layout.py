@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+LARGEST_OFFSET = 55_000  # the ports begin at 8000 and 9000
 SOURCES = ("chassis/src", "client/python/src", "services", "demo", "verify", "deploy", ".")
 
 
@@ -51,8 +52,10 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Layout:
     state = Path(values.get("DEMAE_STATE") or ROOT / ".run").absolute()
     downloads = Path(values.get("DEMAE_DOWNLOADS") or ROOT / ".run" / "downloads").absolute()
     offset = values.get("DEMAE_PORT_OFFSET") or str(recall(state).get("offset", 0))
-    if not offset.lstrip("-").isdigit():
-        raise SystemExit(f"DEMAE_PORT_OFFSET is {offset!r}: it must be a number, such as 100")
+    if not offset.isdigit() or int(offset) > LARGEST_OFFSET:
+        raise SystemExit(
+            f"DEMAE_PORT_OFFSET is {offset!r}: it must be a number from 0 to {LARGEST_OFFSET}, such as 100"
+        )
     return Layout(ROOT, state, downloads, int(offset))
 
 

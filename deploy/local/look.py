@@ -91,7 +91,7 @@ def psql(system: System, role: str, arguments: Sequence[str]) -> None:
 def run(system: System, name: str) -> None:
     """Puts one process into the foreground, with the environment it has under the supervisor; becomes it."""
     known = {part.name: part for part in table(system)}
-    named = [part for part in known.values() if name in (part.service, part.name)]
+    named = [part for part in known.values() if name and name in (part.service, part.name)]
     if len(named) != 1:
         names = ", ".join(part.name for part in (named or known.values()))
         raise SystemExit(f"make run S={name}: which one? There are {names}.")

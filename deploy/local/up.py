@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from local import configuration, database, fetch, layout, ports, postgres, ready, seed, sources, topics
 from local.errors import LocalError
@@ -80,18 +81,34 @@ def _fetch(system: System) -> bool:
 
 
 def _supervise(system: System) -> list[str]:
-    """A supervisor that runs with the configuration as it must be now."""
+    """A supervisor that runs with the configuration as it must be now. What was is kept until the ports are ours."""
+    alive = Supervisor(system).alive()
+    if not alive:
+        refuse_moved(system)
+        _say_all("swept, of a supervisor that was killed:", sweep(system.mark))
+        listening = {who: port for part in table(system) for who, port in part.listens.items()}
+        ports.refuse_taken({**listening, "process supervisor": system.ports.supervisor}, system.mark)
     remember(system)
     write(system.layout.state / "person", "".join(f"{name}={value}\n" for name, value in person(system).items()))
     configuration.render(system)
     supervisor, rewritten = Supervisor(system), configure(system)
-    if not supervisor.alive():
-        _say_all("swept, of a supervisor that was killed:", sweep(system.mark))
-        listening = {who: port for part in table(system) for who, port in part.listens.items()}
-        ports.refuse_taken({**listening, "process supervisor": system.ports.supervisor}, system.mark)
+    if not alive:
         launch(system)
         return ["supervisor"]
     return _say_all("changed", supervisor.reload()) if rewritten else []
+
+
+def refuse_moved(system: System) -> None:
+    """One folder is one system: it is not moved to other ports while it runs. Raises LocalError."""
+    before = layout.recall(system.layout.state).get("offset", system.layout.offset)
+    if before == system.layout.offset:
+        return
+    there = replace(system.layout, offset=before)
+    moved = replace(system, layout=there, ports=replace(system.ports, offset=before))
+    if Supervisor(moved).alive():
+        raise LocalError(
+            f"demae of this folder is up with DEMAE_PORT_OFFSET={before}: `make down` first, to move it to other ports."
+        )
 
 
 def _prepare_data(system: System) -> list[str]:
@@ -147,6 +164,9 @@ def person(system: System) -> dict[str, str]:
 
 
 def farewell(system: System, seconds: float) -> None:
+    if system.without:
+        print(f"The rest is up ({seconds:.0f} s). Yours: {', '.join(f'make run S={name}' for name in system.without)}")
+        return
     print(
         f"""
 demae is up ({seconds:.0f} s).
@@ -155,8 +175,8 @@ demae is up ({seconds:.0f} s).
   One order   {system.url}/   (./demae page ORDER prints its address)
 
 Three things to try:
-  ./demae place sobaya --watch  order something yourself, and watch it
-  ./demae kill payment          while an order is on its way: nothing is lost
+  ./demae place sobaya --watch  order something yourself, and watch it; then be its courier
+  ./demae stop payment          order, watch it wait, ./demae start payment: nothing is lost
   make psql                     SELECT version, type FROM api.journal ORDER BY seq DESC LIMIT 20;
 
 `make` lists the rest; `make down` stops everything and keeps the data."""

@@ -1,5 +1,6 @@
 """What the `demae` command needs of its environment, and the tokens it makes."""
 
+from typing import cast
 from urllib.parse import parse_qs
 
 import jwt
@@ -9,6 +10,7 @@ from cli.configuration import Configuration, configuration
 from cli.errors import CommandError
 from cli.session import page_of
 from cli.tokens import AUDIENCE, Role, mint
+from demae_client import Order
 
 SECRET = "a development secret of enough bytes"
 
@@ -47,9 +49,10 @@ def test_expired_token_is_refused() -> None:
 
 
 def test_page_carries_order_and_token() -> None:
-    """The page's address names the order, and a token that may see it, in the fragment."""
-    address = page_of(Configuration("http://127.0.0.1:8000", SECRET), "0199-a")
+    """The page's address names the order, and its customer's token, in the fragment: it opens no other order."""
+    order = cast(Order, {"id": "0199-a", "customerId": "ann"})
+    address = page_of(Configuration("http://127.0.0.1:8000", SECRET), order)
     path, _, fragment = address.partition("#")
     asked = parse_qs(fragment)
     claims = jwt.decode(asked["token"][0], SECRET, ["HS256"], audience=AUDIENCE)
-    assert (path, asked["order"], claims["role"]) == ("http://127.0.0.1:8000/", ["0199-a"], "support")
+    assert (path, asked["order"], claims["role"]) == ("http://127.0.0.1:8000/", ["0199-a"], "customer")

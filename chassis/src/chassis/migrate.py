@@ -28,7 +28,7 @@ PUBLICATION = "demae"
 PUBLISHED = ("outbox", "journal")  # tables by these names are published
 LOCK = 0x6368617373  # advisory lock: one migration at a time in a database
 
-# So that a frozen process holds up nobody for longer than this (see DESIGN: zombies).
+# So that a frozen process holds up nobody for longer than this (a zombie that holds a row).
 ROLE_LIMITS = {
     "idle_in_transaction_session_timeout": "5s",
     "lock_timeout": "3s",
