@@ -25,12 +25,10 @@ up: ## Start everything, wait until it is ready, and follow a first order
 	@$(LOCAL) up --without "$(WITHOUT)"
 
 down: ## Stop everything and keep the data
-	$(THERE)
-	@$(LOCAL) down
+	@if [ -x .venv/bin/python ]; then $(LOCAL) down; else echo "Nothing runs here yet: make up"; fi
 
 clean: ## Stop everything and forget the data
-	$(THERE)
-	@$(LOCAL) clean
+	@if [ -x .venv/bin/python ]; then $(LOCAL) clean; else echo "Nothing runs here yet: make up"; fi
 
 status: ## Show every process: is it ready, since when, how much memory
 	$(THERE)

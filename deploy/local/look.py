@@ -28,11 +28,14 @@ class Line:
     note: str
 
 
+NOT_UP = "demae is not up: `make up` starts it."
+
+
 def status(system: System) -> int:
     """Prints one line for each process; -> the exit code: 0 when all are ready."""
     supervisor = Supervisor(system)
     if not supervisor.alive():
-        print("demae is not up: `make up` starts it.")
+        print(NOT_UP)
         return 3
     lines = [_line(part, supervisor.states().get(part.name, STOPPED)) for part in table(system)]
     print(f"{'process':<16} {'state':<9} {'pid':>7} {'since':>8} {'memory':>8}")
@@ -74,7 +77,11 @@ def logs(system: System, names: Sequence[str]) -> None:
     chosen = [name for name in known if not names or name in names or known[name].service in names]
     if not chosen:
         raise SystemExit(f"There is no process {' or '.join(names)}: there are {', '.join(known)}.")
-    files = [str(system.layout.log(name)) for name in chosen]
+    files = [str(path) for path in map(system.layout.log, chosen) if path.exists()]
+    if not files:
+        raise SystemExit(NOT_UP)
+    if not Supervisor(system).alive():
+        print("demae is not up: these are the last lines of its logs.", flush=True)
     os.execvp("tail", ["tail", "-n", "20" if len(files) > 1 else "200", "-F", *files])
 
 
@@ -82,6 +89,8 @@ def psql(system: System, role: str, arguments: Sequence[str]) -> None:
     """Becomes psql: the superuser's, or of one role with that role's rights."""
     if role not in system.keys.database:
         raise SystemExit(f"There is no role {role}: there are {', '.join(system.keys.database)}.")
+    if not Supervisor(system).alive():
+        raise SystemExit(NOT_UP)
     cluster = system.cluster
     words = ["psql", "-h", "127.0.0.1", "-p", str(cluster.port), "-U", role, "-d", DATABASE, *arguments]
     program = str(postgres.binaries() / "psql")
