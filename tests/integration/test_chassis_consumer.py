@@ -437,6 +437,21 @@ def test_rewound_position_replays_once(counting: Counting, world: World) -> None
     assert counting.seen() == {"a": [1, 2, 3, 4, 5]}
 
 
+@pytest.mark.parametrize("offset", [0, None], ids=["rewound", "expired"])
+def test_group_offsets_do_nothing(counting: Counting, world: World, offset: int | None) -> None:
+    """Kafka's own offsets are for lag only: wrong or gone, the reader goes on at its position."""
+    (record, *_) = happen(world, "a", 1, 2, 3)
+    place = Place(world.topic, record.partition)
+    with running(counting.consumer(world.log())):
+        until(lambda: world.committed(place) == 3)
+    world.meddle(place, offset)
+    counting.rows("DELETE FROM inbox RETURNING 1")  # the position alone must hold
+    happen(world, "a", 4)
+    with running(counting.consumer(world.log())):
+        until(lambda: 4 in counting.seen()["a"])
+    assert counting.seen() == {"a": [1, 2, 3, 4]}
+
+
 def test_position_outside_the_log_is_refused(counting: Counting, world: World) -> None:
     """A position that the log does not reach is never guessed at: the process stops and says so."""
     happen(world, "a", 1)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from string import Template
 from typing import Protocol
 
-from confluent_kafka import ConsumerGroupTopicPartitions, Message, Producer, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from chassis.envelope import Event, Record, encode
@@ -42,6 +42,9 @@ class World(Protocol):
 
     def committed(self, place: Place) -> int | None:
         """The group's offset."""
+
+    def meddle(self, place: Place, offset: int | None) -> None:
+        """Rewind the group's offset, or let it expire (None), while nobody reads."""
 
 
 def publish(world: World, event: Event, source: str = "outside") -> Record:
@@ -79,6 +82,11 @@ class FakeWorld:
     def committed(self, place: Place) -> int | None:
         return self.broker.committed.get(("counting", place))
 
+    def meddle(self, place: Place, offset: int | None) -> None:
+        self.broker.committed.pop(("counting", place), None)
+        if offset is not None:
+            self.broker.committed["counting", place] = offset
+
 
 class RealWorld:
     """On a real broker, in a topic and a group of its own."""
@@ -110,6 +118,24 @@ class RealWorld:
         wanted = [ConsumerGroupTopicPartitions(self.topic, [TopicPartition(*place)])]
         (future,) = self._admin.list_consumer_group_offsets(wanted).values()
         return int(future.result().topic_partitions[0].offset)
+
+    def meddle(self, place: Place, offset: int | None) -> None:
+        until(lambda: self._meddled(place, offset), what="the group's members to be gone")
+
+    def _meddled(self, place: Place, offset: int | None) -> bool:
+        wanted = [
+            ConsumerGroupTopicPartitions(self.topic, [TopicPartition(*place, *([] if offset is None else [offset]))])
+        ]
+        admin = self._admin
+        futures = (
+            admin.delete_consumer_groups([self.topic]) if offset is None else admin.alter_consumer_group_offsets(wanted)
+        )
+        try:
+            for future in futures.values():
+                future.result()
+        except KafkaException:
+            return False
+        return True
 
 
 @dataclass(frozen=True)
