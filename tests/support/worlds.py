@@ -117,18 +117,21 @@ class RealWorld:
     def committed(self, place: Place) -> int | None:
         wanted = [ConsumerGroupTopicPartitions(self.topic, [TopicPartition(*place)])]
         (future,) = self._admin.list_consumer_group_offsets(wanted).values()
-        return int(future.result().topic_partitions[0].offset)
+        try:
+            return int(future.result().topic_partitions[0].offset)
+        except KafkaException:  # a broker that has just started loads its coordinators first
+            return None
 
     def meddle(self, place: Place, offset: int | None) -> None:
         until(lambda: self._meddled(place, offset), what="the group's members to be gone")
 
     def _meddled(self, place: Place, offset: int | None) -> bool:
-        wanted = [
-            ConsumerGroupTopicPartitions(self.topic, [TopicPartition(*place, *([] if offset is None else [offset]))])
-        ]
-        admin = self._admin
         futures = (
-            admin.delete_consumer_groups([self.topic]) if offset is None else admin.alter_consumer_group_offsets(wanted)
+            self._admin.delete_consumer_groups([self.topic])
+            if offset is None
+            else self._admin.alter_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(self.topic, [TopicPartition(place.topic, place.partition, offset)])]
+            )
         )
         try:
             for future in futures.values():
