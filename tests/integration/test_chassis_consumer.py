@@ -438,16 +438,16 @@ def test_rewound_position_replays_once(counting: Counting, world: World) -> None
 
 
 @pytest.mark.parametrize("offset", [0, None], ids=["rewound", "expired"])
-def test_group_offsets_do_nothing(counting: Counting, world: World, offset: int | None) -> None:
+def test_group_offsets_do_nothing(counting: Counting, fake: FakeWorld, offset: int | None) -> None:
     """Kafka's own offsets are for lag only: wrong or gone, the reader goes on at its position."""
-    (record, *_) = happen(world, "a", 1, 2, 3)
-    place = Place(world.topic, record.partition)
-    with running(counting.consumer(world.log())):
-        until(lambda: world.committed(place) == 3)
-    world.meddle(place, offset)
+    (record, *_) = happen(fake, "a", 1, 2, 3)
+    place = Place(fake.topic, record.partition)
+    with running(counting.consumer(fake.log())):
+        until(lambda: fake.committed(place) == 3)
+    fake.meddle(place, offset)
     counting.rows("DELETE FROM inbox RETURNING 1")  # the position alone must hold
-    happen(world, "a", 4)
-    with running(counting.consumer(world.log())):
+    happen(fake, "a", 4)
+    with running(counting.consumer(fake.log())):
         until(lambda: 4 in counting.seen()["a"])
     assert counting.seen() == {"a": [1, 2, 3, 4]}
 

@@ -43,9 +43,6 @@ class World(Protocol):
     def committed(self, place: Place) -> int | None:
         """The group's offset."""
 
-    def meddle(self, place: Place, offset: int | None) -> None:
-        """Rewind the group's offset, or let it expire (None), while nobody reads."""
-
 
 def publish(world: World, event: Event, source: str = "outside") -> Record:
     """Append the event as the connector would."""
@@ -121,24 +118,6 @@ class RealWorld:
             return int(future.result().topic_partitions[0].offset)
         except KafkaException:  # a broker that has just started loads its coordinators first
             return None
-
-    def meddle(self, place: Place, offset: int | None) -> None:
-        until(lambda: self._meddled(place, offset), what="the group's members to be gone")
-
-    def _meddled(self, place: Place, offset: int | None) -> bool:
-        futures = (
-            self._admin.delete_consumer_groups([self.topic])
-            if offset is None
-            else self._admin.alter_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(self.topic, [TopicPartition(place.topic, place.partition, offset)])]
-            )
-        )
-        try:
-            for future in futures.values():
-                future.result()
-        except KafkaException:
-            return False
-        return True
 
 
 @dataclass(frozen=True)
