@@ -60,7 +60,7 @@ def test_settings_reach_the_services(stack: LocalStack) -> None:
 def test_partitions_are_never_changed(stack: LocalStack) -> None:
     """A topic with another number of partitions is refused, with its name and both numbers."""
     with pytest.raises(TopicsDifferError, match="Topic ticks has 1 partitions; it must have 2"):
-        topics.create(stack.kafka_bootstrap, [topics.Topic("ticks", 2, {})])
+        topics.create(stack.kafka_bootstrap, {"ticks": {"partitions": 2}})
 
 
 def test_killed_supervisor_leaves_nothing(stack: LocalStack) -> None:

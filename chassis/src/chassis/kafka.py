@@ -178,18 +178,19 @@ class KafkaLog:
 def create_topics(bootstrap: str, wanted: Mapping[str, Mapping[str, Any]], replication: int = 1) -> list[str]:
     """Create the topics that are missing; -> their names. `wanted`: name → {"partitions": n, "config": {…}}.
 
-    A topic with another number of partitions is refused (Fatal): adding partitions would move keys and break their
-    order. Raises Transient when no broker answers within 10 s.
+    Topics with another number of partitions are refused (Fatal, naming them all), and then none is made: adding
+    partitions would move keys and break their order. Raises Transient when no broker answers within 10 s.
     """
     admin = AdminClient({"bootstrap.servers": bootstrap, **QUIET})
     try:
         present = admin.list_topics(timeout=10).topics
-        for name, topic in wanted.items():
-            if name in present and len(present[name].partitions) != topic["partitions"]:
-                raise Fatal(
-                    f"topic {name} has {len(present[name].partitions)} partitions, not {topic['partitions']}:"
-                    " partitions are fixed from the start (order per key)"
-                )
+        differing = [
+            f"Topic {name} has {len(present[name].partitions)} partitions; it must have {topic['partitions']}."
+            for name, topic in wanted.items()
+            if name in present and len(present[name].partitions) != topic["partitions"]
+        ]
+        if differing:
+            raise Fatal("\n".join(differing))
         missing = [name for name in wanted if name not in present]
         made = [
             NewTopic(name, wanted[name]["partitions"], replication, config=dict(wanted[name].get("config", {})))
