@@ -74,11 +74,6 @@ def not_refundable(message: str, code: str | None = None) -> Refusal:
     return Refusal(400, _invalid(message, code=code), executed=True)
 
 
-def card_error(decline: Decline, charge: str, intent: Json) -> Refusal:
-    """The bank said no."""
-    return Refusal(402, decline_json(decline, charge) | {"payment_intent": intent}, executed=True)
-
-
 def decline_json(decline: Decline, charge: str) -> Json:
     """The bank's no as it stands in the answer and in the intent's `last_payment_error`."""
     return {
