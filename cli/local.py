@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from cli.errors import CommandError
 from cli.processes import Part
 from local.control import Control, Running, here
-from local.errors import NotUpError
+from runtime.errors import NotUpError
 
 
 class LocalRuntime:

@@ -3,8 +3,10 @@
 import argparse
 import sys
 
-from local import down, layout, look, system, up
-from local.errors import LocalError
+from local import down, look, system, up
+from runtime import layout
+from runtime.errors import Refusal
+from runtime.system import passed
 
 
 def main() -> int:
@@ -14,7 +16,7 @@ def main() -> int:
     where.make()
     try:
         return _do(chosen, where)
-    except LocalError as problem:
+    except Refusal as problem:
         print(f"\n{problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -35,7 +37,7 @@ def _do(chosen: argparse.Namespace, where: layout.Layout) -> int:
     names: list[str] = chosen.names
     if chosen.command == "up":
         without = [name for name in chosen.without.split(",") if name]
-        up.up(system.load(where, system.passed(), without), quiet_first_order=chosen.no_first_order)
+        up.up(system.load(where, passed(), without), quiet_first_order=chosen.no_first_order)
         return 0
     known = system.load(where)
     if chosen.command == "down":

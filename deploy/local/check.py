@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from local import imports
-from local.layout import ROOT
+from runtime.layout import ROOT
 
 TREES = ("chassis/src", "client/python/src", "services", "demo", "cli", "verify", "deploy", "tests")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from string import Template
 
 from local import fetch, java
-from local.errors import LocalError
-from local.layout import write
 from local.system import System
+from runtime.errors import Refusal
+from runtime.layout import write
 
 # Relative to the state folder, where the broker runs: a comma in a path would be read as two.
 DATA = "kafka"
@@ -45,7 +45,7 @@ def format_broker(system: System) -> bool:
         command, cwd=system.layout.state, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        raise LocalError(f"The broker's data folder could not be prepared:\n{done.stdout}{done.stderr}")
+        raise Refusal(f"The broker's data folder could not be prepared:\n{done.stdout}{done.stderr}")
     return True
 
 

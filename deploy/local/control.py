@@ -4,10 +4,11 @@ import os
 import signal
 from dataclasses import dataclass
 
-from local import layout, system
-from local.errors import NotUpError
+from local import system
 from local.parts import Part, table
 from local.supervise import State, Supervisor
+from runtime import layout
+from runtime.errors import NotUpError
 
 
 @dataclass(frozen=True)

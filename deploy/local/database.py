@@ -4,7 +4,8 @@ import psycopg
 from psycopg import sql
 
 from chassis.migrate import migrate
-from local.system import DATABASE, System
+from local.system import System
+from runtime.system import DATABASE
 
 
 def prepare(system: System) -> list[str]:

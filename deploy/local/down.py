@@ -4,11 +4,11 @@ import shutil
 
 import psutil
 
-from local.exclusive import exclusive
 from local.parts import SERVICE, table
 from local.supervise import STOP_SECONDS, Supervisor, supervisor_process
 from local.sweep import sweep
 from local.system import System
+from runtime.exclusive import exclusive
 
 
 @exclusive

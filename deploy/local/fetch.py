@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import FetchError
-from local.layout import Layout
+from runtime.layout import Layout
 
 # File in /graphiql → where it lies in its WebJar.
 SCRIPTS = {

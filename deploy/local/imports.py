@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.layout import ROOT, SOURCES
+from runtime.layout import ROOT, SOURCES
 
 # Beside the services: folder of packages → the packages.
 OTHERS = ("demo", "verify", "client/python/src")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from local.layout import ROOT
+from runtime.layout import ROOT
 
 MEMBERS = ("chassis", "client/python", "cli", "services/*", "demo/*", "verify", "verify/*")
 HEAD = "# Made by `make lock` from the pyproject files. Install with: pip install --require-hashes -r {name}\n"

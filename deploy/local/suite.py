@@ -4,8 +4,9 @@ import os
 import subprocess
 import sys
 
-from local import check, fetch, layout
-from local.layout import ROOT
+from local import check, fetch
+from runtime import layout
+from runtime.layout import ROOT
 
 
 def main() -> int:

@@ -14,10 +14,10 @@ from xmlrpc.client import Fault, ProtocolError, ServerProxy
 
 import psutil
 
-from local.errors import LocalError
-from local.layout import write
 from local.parts import Part, table
 from local.system import System
+from runtime.errors import Refusal
+from runtime.layout import write
 
 # What the processes inherit from the person who starts them; all else comes from the table.
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER")
@@ -116,7 +116,7 @@ class Supervisor:
         deadline = time.monotonic() + STOP_SECONDS
         while any(state.pid for name, state in self.states().items() if name in names):
             if time.monotonic() > deadline:
-                raise LocalError(f"not stopped after {STOP_SECONDS:.0f} s: one of {', '.join(sorted(names))}")
+                raise Refusal(f"not stopped after {STOP_SECONDS:.0f} s: one of {', '.join(sorted(names))}")
             time.sleep(0.05)
 
     def shutdown(self) -> None:
@@ -180,7 +180,7 @@ def launch(system: System, seconds: float = 15.0) -> None:
     supervisor, deadline = Supervisor(system), time.monotonic() + seconds
     while done.returncode != 0 or not supervisor.alive():
         if done.returncode != 0 or time.monotonic() > deadline:
-            raise LocalError(f"The process supervisor did not start:\n{output.read_text(errors='replace')[-2000:]}")
+            raise Refusal(f"The process supervisor did not start:\n{output.read_text(errors='replace')[-2000:]}")
         time.sleep(0.1)
 
 

@@ -1,16 +1,14 @@
 """All that is known about one local system: where it lies, its secrets, its ports, its processes."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chassis.migrate import discover_roles
-from local import discovery, keys, layout, ports, postgres
-
-DATABASE = "demae"
-# A person's own settings, handed through to every service when they are set for `make up`.
-PASSED = ("ALLOWANCES", "KAFKA_PROPERTIES", "LOG_FORMAT", "LOG_LEVEL")
+from local import ports, postgres
+from runtime import discovery, keys, layout
+from runtime import system as shared
+from runtime.system import DATABASE
 
 
 @dataclass(frozen=True)
@@ -73,15 +71,4 @@ def load(
 
 def remember(system: System) -> None:
     """Keeps the choices of this `up` for the commands after it."""
-    layout.remember(
-        system.layout.state,
-        offset=system.layout.offset,
-        places=list(system.ports.places),
-        settings=dict(system.settings),
-        without=list(system.without),
-    )
-
-
-def passed() -> dict[str, str]:
-    """The settings that a person gave to this command."""
-    return {name: os.environ[name] for name in PASSED if name in os.environ}
+    shared.remember(system, places=list(system.ports.places))

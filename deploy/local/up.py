@@ -1,28 +1,23 @@
 """`make up`: from nothing, or from anything, to a running system. Every step may be done again."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from local import configuration, database, fetch, layout, ports, postgres, ready, seed, sources, topics
-from local.errors import LocalError
-from local.exclusive import exclusive
-from local.layout import write
+from local import configuration, database, fetch, ports, postgres, ready, seed, topics
 from local.parts import SERVICE, Part, left_out, table
 from local.supervise import Supervisor, configure, launch
 from local.sweep import sweep
 from local.system import System, remember
+from runtime import layout, person, sources
+from runtime.errors import Refusal
+from runtime.exclusive import exclusive
+from runtime.person import say
+from runtime.system import refuse_unknown
 
 # What fails is noticed at once (see ready.py): this bounds what only takes long, on a machine with other work.
 READY_SECONDS = 180.0
-
-
-def say(line: str) -> None:
-    print(f"  {line}", flush=True)
 
 
 def up(system: System, *, quiet_first_order: bool = False) -> None:
@@ -30,20 +25,7 @@ def up(system: System, *, quiet_first_order: bool = False) -> None:
     refuse_unknown(system)
     begin = time.monotonic()
     changed = bring(system)
-    if not changed:
-        print("Everything is up already; nothing was changed.")
-    elif not system.without and not quiet_first_order:
-        first_order(system)
-    farewell(system, time.monotonic() - begin)
-
-
-def refuse_unknown(system: System) -> None:
-    """A misspelt WITHOUT would start what a person wants to run elsewhere."""
-    known = {name for part in table(system) if part.stage == SERVICE for name in (part.name, part.service) if name}
-    if unknown := sorted(set(system.without) - known):
-        raise LocalError(
-            f"WITHOUT={','.join(unknown)}: there is no such service; there are {', '.join(sorted(known))}."
-        )
+    person.finish(system, changed, time.monotonic() - begin, quiet=quiet_first_order)
 
 
 @exclusive
@@ -89,7 +71,7 @@ def _supervise(system: System) -> list[str]:
         listening = {who: port for part in table(system) for who, port in part.listens.items()}
         ports.refuse_taken({**listening, "process supervisor": system.ports.supervisor}, system.mark)
     remember(system)
-    write(system.layout.state / "person", "".join(f"{name}={value}\n" for name, value in person(system).items()))
+    person.introduce(system)
     configuration.render(system)
     supervisor, rewritten = Supervisor(system), configure(system)
     if not alive:
@@ -99,14 +81,14 @@ def _supervise(system: System) -> list[str]:
 
 
 def refuse_moved(system: System) -> None:
-    """One folder is one system: it is not moved to other ports while it runs. Raises LocalError."""
+    """One folder is one system: it is not moved to other ports while it runs. Raises Refusal."""
     before = layout.recall(system.layout.state).get("offset", system.layout.offset)
     if before == system.layout.offset:
         return
     there = replace(system.layout, offset=before)
     moved = replace(system, layout=there, ports=replace(system.ports, offset=before))
     if Supervisor(moved).alive():
-        raise LocalError(
+        raise Refusal(
             f"demae of this folder is up with DEMAE_PORT_OFFSET={before}: `make down` first, to move it to other ports."
         )
 
@@ -142,42 +124,3 @@ def _say_all(what: str, names: list[str]) -> list[str]:
     for name in names:
         say(f"{what} {name}")
     return names
-
-
-def first_order(system: System) -> None:
-    """One order from placed to delivered, live. Raises when it is not delivered."""
-    print("\nThe first order:", flush=True)
-    path = {"PYTHONPATH": system.layout.python_path}
-    environment = {**os.environ, **path, **person(system)}
-    done = subprocess.run([sys.executable, "-m", "cli", "first-order"], env=environment, check=False)
-    if done.returncode != 0:
-        raise LocalError("The system is up, but its first order was not delivered. `./demae doctor` says more.")
-
-
-def person(system: System) -> dict[str, str]:
-    """What a client of this system needs to know; `./demae` reads it from the state folder."""
-    return {
-        "DEMAE_URL": system.url,
-        "JWT_SECRET": system.keys.jwt,
-        "DEMAE_STATE": str(system.layout.state),
-    }
-
-
-def farewell(system: System, seconds: float) -> None:
-    if system.without:
-        print(f"The rest is up ({seconds:.0f} s). Yours: {', '.join(f'make run S={name}' for name in system.without)}")
-        return
-    print(
-        f"""
-demae is up ({seconds:.0f} s).
-  GraphQL     {system.url}/graphql   (subscriptions on the same address)
-  GraphiQL    {system.url}/graphiql
-  One order   {system.url}/   (./demae page ORDER prints its address)
-
-Three things to try:
-  ./demae place sobaya --watch  order something yourself, and watch it; then be its courier
-  ./demae stop payment          order, watch it wait, ./demae start payment: nothing is lost
-  make psql                     SELECT version, type FROM api.journal ORDER BY seq DESC LIMIT 20;
-
-`make` lists the rest; `make down` stops everything and keeps the data."""
-    )

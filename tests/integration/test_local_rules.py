@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from local import imports
-from local.layout import SOURCES
+from runtime.layout import SOURCES
 
 
 @pytest.fixture

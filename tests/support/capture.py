@@ -19,7 +19,8 @@ from chassis.errors import Transient
 from chassis.kafka import create_topics
 from chassis.migrate import migrate
 from contracts.catalogue import topics
-from local import fetch, java, layout, postgres
+from local import fetch, java, postgres
+from runtime import layout
 from tests.support import ownership, ports
 from tests.support.databases import FAST, PASSWORD, ROOT
 from tests.support.waiting import until

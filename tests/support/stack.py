@@ -12,10 +12,11 @@ from typing import Protocol
 
 import jwt
 
-from local import down, layout, ready, system, up
+from local import down, ready, system, up
 from local.control import Control
-from local.errors import PortTaken
 from local.parts import table
+from runtime import layout
+from runtime.errors import PortTaken
 from tests.support import ownership
 
 # Below the ports that the kernel gives to outgoing connections; 8000 and 9000 themselves stay free for `make up`.

@@ -21,7 +21,8 @@ from chassis.errors import Transient
 from chassis.kafka import KafkaLog, Log, Place, create_topics
 from chassis.settings import ServiceSettings
 from chassis.testing import FakeBroker
-from local import fetch, java, layout
+from local import fetch, java
+from runtime import layout
 from tests.support import ownership, ports
 from tests.support.databases import ROOT
 from tests.support.waiting import until

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from local import ports
-from local.errors import PortTaken
+from runtime.errors import PortTaken
 
 
 def test_first_numbers_are_known() -> None:

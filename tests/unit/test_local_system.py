@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from supervisor.datatypes import dict_of_key_value_pairs  # type: ignore[import-untyped]
 
-from local import keys, layout, parts, sources, supervise, system, up
-from local.errors import BusyError, LocalError
-from local.exclusive import exclusive
+from local import parts, supervise, system
+from runtime import keys, layout, sources
+from runtime.errors import BusyError, Refusal
+from runtime.exclusive import exclusive
+from runtime.system import refuse_unknown
 
 
 @pytest.fixture
@@ -112,13 +114,13 @@ def test_two_commands_exclude_each_other(known: system.System) -> None:
 
 def test_misspelt_without_is_refused(known: system.System) -> None:
     """Before anything starts, with the names there are."""
-    with pytest.raises(LocalError, match=r"no such service; there are .*payment"):
-        up.refuse_unknown(replace(known, without=["paymnet"]))
+    with pytest.raises(Refusal, match=r"no such service; there are .*payment"):
+        refuse_unknown(replace(known, without=["paymnet"]))
 
 
 @pytest.mark.parametrize("name", ["payment", "api", "api-projector"])
 def test_without_takes_services_and_processes(known: system.System, name: str) -> None:
     """A service means all of its processes."""
     left = replace(known, without=[name])
-    up.refuse_unknown(left)
+    refuse_unknown(left)
     assert [part for part in parts.table(left) if parts.left_out(left, part)]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from local import parts, supervise, system
 from local.control import here
-from local.errors import NotUpError
+from runtime.errors import NotUpError
+from runtime.system import DATABASE
 
 
 class StackError(Exception):
@@ -42,7 +43,7 @@ class Stack:
         """Database passwords by role."""
         return self.known.keys.database
 
-    def database(self, role: str, name: str = system.DATABASE, password: str | None = None) -> str:
+    def database(self, role: str, name: str = DATABASE, password: str | None = None) -> str:
         """A database's address for a role."""
         return self.known.cluster.url(role, name, password or self.passwords[role])
 

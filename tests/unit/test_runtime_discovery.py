@@ -1,9 +1,9 @@
-"""Which processes the local runtime finds."""
+"""Which processes are found in the folders."""
 
 from pathlib import Path
 
-from local import discovery
-from local.layout import ROOT
+from runtime import discovery
+from runtime.layout import ROOT
 
 
 def service(root: Path, name: str, said: str = "") -> None:

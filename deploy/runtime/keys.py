@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.layout import write
+from runtime.layout import write
 
 # Beside the services' own roles: the superuser, change data capture, and the reader of all for checks.
 DATABASE_ROLES = ("postgres", "cdc", "verify")
