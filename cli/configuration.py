@@ -3,11 +3,13 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli.errors import CONFIGURATION, CommandError
 
 SECRET_BYTES = 32  # RFC 7518, 3.2
+SECRETS = "/run/secrets"  # where engines and Kubernetes mount them; variable SECRETS names another folder
 NEEDED = {
     "DEMAE_URL": "the address of the edge, such as http://127.0.0.1:8000",
     "JWT_SECRET": "the secret that signs development tokens",
@@ -24,7 +26,7 @@ class Configuration:
 
 def configuration(environment: Mapping[str, str] | None = None) -> Configuration:
     """Raises CommandError naming every missing or unusable variable at once."""
-    values = os.environ if environment is None else environment
+    values = with_secrets(os.environ if environment is None else environment)
     problems = [f"  {name} is not set: {meaning}" for name, meaning in NEEDED.items() if not values.get(name)]
     url = values.get("DEMAE_URL", "").rstrip("/")
     if url and not usable(url):
@@ -37,6 +39,14 @@ def configuration(environment: Mapping[str, str] | None = None) -> Configuration
         )
         raise CommandError("\n".join(["The environment is not complete:", *problems, advice]), CONFIGURATION)
     return Configuration(url, values["JWT_SECRET"])
+
+
+def with_secrets(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, and JWT_SECRET from the secret file of that name where only that is there."""
+    file = Path(environment.get("SECRETS") or SECRETS) / "JWT_SECRET"
+    if environment.get(file.name) or not file.is_file():
+        return environment
+    return {**environment, file.name: file.read_text().strip()}
 
 
 def usable(url: str) -> bool:

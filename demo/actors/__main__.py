@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,7 @@ from actors.town import ActorsError, Plan, play
 from demae_client import DemaeError
 
 EX_CONFIG = 78
+SECRETS = "/run/secrets"  # where engines and Kubernetes mount them; variable SECRETS names another folder
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False)
 
@@ -38,17 +40,23 @@ def main(  # noqa: PLR0913, PLR0917 - the options of a command
     Survives restarts of every process: an order is asked for again by the same key, a watch resumes behind its last
     version. Exit code 0: every order was delivered (or ended, with --cancellations).
     """
-    missing = [name for name in ("DEMAE_URL", "JWT_SECRET") if not os.environ.get(name)]
-    if missing:
+    known = {name: setting(name) for name in ("DEMAE_URL", "JWT_SECRET")}
+    if missing := [name for name, value in known.items() if not value]:
         console.print(f"{', '.join(missing)} not set: run it by ./demae, or set what a running system has.")
         raise typer.Exit(EX_CONFIG)
-    town = Town(os.environ["DEMAE_URL"].rstrip("/"), os.environ["JWT_SECRET"])
+    town = Town(known["DEMAE_URL"].rstrip("/"), known["JWT_SECRET"])
     plan = Plan(orders, rate, couriers or enough(rate), period, patience, restaurant or (), card)
     stories = run(plan, town)
     console.print(report.table(stories))
     for fault in report.faults(stories):
         console.print(fault, style="red", markup=False)
     raise typer.Exit(0 if report.sound(stories, cancellations) else 1)
+
+
+def setting(name: str) -> str:
+    """A variable of the environment, or the secret file of that name; empty when there is neither."""
+    file = Path(os.environ.get("SECRETS") or SECRETS) / name
+    return os.environ.get(name) or (file.read_text().strip() if file.is_file() else "")
 
 
 def enough(rate: float) -> int:

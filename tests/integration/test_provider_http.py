@@ -1,6 +1,5 @@
 """The provider over real HTTP: Stripe's own SDK judges its answers, and a kill judges its log."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -239,12 +238,12 @@ def test_sigterm_ends_in_order(provider: RunningProvider) -> None:
 
 def test_missing_settings_are_named(tmp_path: Path) -> None:
     """Everything that is wrong, at once, and exit code 78."""
-    environment = {"PYTHONPATH": str(ROOT / "demo"), "HTTP_PORT": "many", "PATH": os.environ["PATH"]}
+    environment = {"PYTHONPATH": str(ROOT / "demo"), "HTTP_PORT": "many", "SECRETS": str(tmp_path)}
     command = [sys.executable, "-m", "provider"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
     assert ended.returncode == 78
-    faults = ["PROVIDER_KEY is not set", "PROVIDER_LOG is not set", "HTTP_PORT is not a number"]
-    assert ended.stderr.splitlines() == faults
+    no_key = f"PROVIDER_KEY is not set, and there is no file {tmp_path}/PROVIDER_KEY"
+    assert ended.stderr.splitlines() == [no_key, "PROVIDER_LOG is not set", "HTTP_PORT is not a number"]
 
 
 def test_answers_do_not_wait_for_acks(provider: RunningProvider) -> None:

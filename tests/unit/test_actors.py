@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from actors import report, staff
+from actors.__main__ import setting
 from actors.customer import Story, live
 from actors.people import passing
 from demae_client import (
@@ -172,3 +174,14 @@ def test_table_shows_quantiles() -> None:
     """Nearest rank of what was delivered."""
     assert [report.percentile([3.0, 1.0, 2.0], percent) for percent in (50, 99)] == [2.0, 3.0]
     assert report.table([Story(order_id="o", end="DELIVERED", took=1.0)]).row_count == 4
+
+
+def test_secret_may_be_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named as its variable; the environment wins, and neither is empty."""
+    monkeypatch.setenv("SECRETS", str(tmp_path))
+    monkeypatch.delenv("JWT_SECRET", raising=False)
+    assert not setting("JWT_SECRET")
+    (tmp_path / "JWT_SECRET").write_text("from a file\n")
+    assert setting("JWT_SECRET") == "from a file"
+    monkeypatch.setenv("JWT_SECRET", "from the environment")
+    assert setting("JWT_SECRET") == "from the environment"

@@ -1,5 +1,6 @@
 """What the `demae` command needs of its environment, and the tokens it makes."""
 
+from pathlib import Path
 from typing import cast
 from urllib.parse import parse_qs
 
@@ -19,6 +20,14 @@ def test_environment_is_read() -> None:
     """The address loses its trailing slash."""
     known = configuration({"DEMAE_URL": "http://127.0.0.1:8000/", "JWT_SECRET": SECRET})
     assert (known.url, known.jwt_secret) == ("http://127.0.0.1:8000", SECRET)
+
+
+def test_secret_may_be_a_file(tmp_path: Path) -> None:
+    """As the services' are; the environment wins."""
+    (tmp_path / "JWT_SECRET").write_text(f"{SECRET}\n")
+    given = {"DEMAE_URL": "http://127.0.0.1:8000", "SECRETS": str(tmp_path)}
+    assert configuration(given).jwt_secret == SECRET
+    assert configuration({**given, "JWT_SECRET": SECRET[::-1]}).jwt_secret == SECRET[::-1]
 
 
 def test_every_missing_variable_is_named() -> None:

@@ -1,14 +1,21 @@
-"""Settings from the environment, refused at start with every fault named at once."""
+"""Settings from the environment and from secret files, refused at start with every fault named at once.
+
+A secret may be a file: named as its variable, in the folder that SECRETS names. The environment wins. What a supervisor
+shows of a process (its environment) and what a crash prints then holds no secret.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 EX_CONFIG = 78  # sysexits.h: "configuration error"
+SECRETS = "/run/secrets"  # where engines and Kubernetes mount them
 
 
 class ProcessSettings(BaseSettings):
@@ -37,13 +44,26 @@ class ServiceSettings(ProcessSettings):
 S = TypeVar("S", bound=BaseSettings)
 
 
+def secrets_folder() -> Path:
+    """Where secret files are looked for; it need not exist."""
+    return Path(os.environ.get("SECRETS") or SECRETS)
+
+
 def load(cls: type[S]) -> S:
     """The settings, or exit code 78 with one line for each missing or invalid variable on standard error."""
+    folder = secrets_folder()
     try:
-        return cls()
+        return cls(_secrets_dir=folder) if folder.is_dir() else cls()
+    except SettingsError as error:  # no JSON, or a file that cannot be read
+        faults = [f"{error}: {error.__cause__}"]
     except ValidationError as error:
-        for fault in error.errors(include_url=False):
-            variable = "_".join(str(part) for part in fault["loc"]).upper() or "environment"
-            what = "is not set" if fault["type"] == "missing" else f"is not usable: {fault['msg']}"
-            print(f"{variable} {what}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(EX_CONFIG) from None
+        faults = [_fault(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors(include_url=False)]
+    print("\n".join(faults), file=sys.stderr)  # noqa: T201
+    raise SystemExit(EX_CONFIG)
+
+
+def _fault(where: tuple[int | str, ...], kind: str, message: str) -> str:
+    variable = "_".join(str(part) for part in where).upper() or "environment"
+    if kind == "missing":
+        return f"{variable} is not set, and there is no file {secrets_folder() / variable}"
+    return f"{variable} is not usable: {message}"
