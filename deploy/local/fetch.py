@@ -4,21 +4,12 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from local import scripts
 from local.errors import FetchError
 from runtime.layout import Layout
-
-# File in /graphiql → where it lies in its WebJar.
-SCRIPTS = {
-    "graphiql.min.js": ("graphiql", "graphiql.min.js"),
-    "graphiql.min.css": ("graphiql", "graphiql.min.css"),
-    "graphql-ws.min.js": ("graphql-ws", "umd/graphql-ws.min.js"),
-    "react.production.min.js": ("react", "umd/react.production.min.js"),
-    "react-dom.production.min.js": ("react-dom", "umd/react-dom.production.min.js"),
-}
 
 
 @dataclass(frozen=True)
@@ -70,16 +61,5 @@ def _maven(pom: Path, target: Path) -> None:
 
 def _scripts(home: Path) -> None:
     """Unpacks the scripts and takes their jars off the class path."""
-    scripts = home / "scripts"
-    scripts.mkdir()
-    for name, (artifact, inside) in SCRIPTS.items():
-        with zipfile.ZipFile(_webjar(home / "jars", artifact)) as jar:
-            path = next(p for p in jar.namelist() if p.endswith(f"/{inside}") and f"/webjars/{artifact}/" in p)
-            (scripts / name).write_bytes(jar.read(path))
-    for artifact, _ in set(SCRIPTS.values()):
-        _webjar(home / "jars", artifact).unlink(missing_ok=True)
-
-
-def _webjar(jars: Path, artifact: str) -> Path:
-    found = list(jars.glob(f"{artifact}-[0-9]*.jar"))
-    return found[0] if found else jars / f"{artifact}.jar"
+    for jar in scripts.unpack(home / "jars", home / "scripts"):
+        jar.unlink()

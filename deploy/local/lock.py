@@ -1,40 +1,50 @@
 """`make lock`: resolves what the pyproject files declare into hash-pinned requirement files.
 
-They hold no download address and no path of a machine, so that any mirror, or plain pip, serves them.
+They hold no download address and no path of a machine, so that any mirror, or plain pip, serves them. run.txt is what
+the host needs, dev.txt has the checks and tests beside it, images/NAME.txt is what the image NAME holds: the same
+versions in all of them.
 """
 
-import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import assemble
 from runtime.layout import ROOT
 
-MEMBERS = ("chassis", "client/python", "cli", "services/*", "demo/*", "verify", "verify/*")
 HEAD = "# Made by `make lock` from the pyproject files. Install with: pip install --require-hashes -r {name}\n"
-
-
-def declared(root: Path) -> list[str]:
-    """Every dependency of every member, but the members themselves (they are source folders, not packages)."""
-    projects: list[dict[str, Any]] = [_read(path)["project"] for path in _members(root)]
-    own = {_name(project["name"]) for project in projects}
-    wanted: list[str] = [need for project in projects for need in project.get("dependencies", [])]
-    return sorted({need for need in wanted if _name(need) not in own})
+# Without a name: images with the same packages have the same file, and so share a layer.
+IMAGE_HEAD = "# Made by `make lock` from the pyproject files: the packages of an image.\n"
+IMAGES = ("services", "demo", "deploy")
 
 
 def lock(root: Path) -> None:
-    """Writes run.txt (what `make up` needs), then dev.txt (checks and tests beside it): the same versions in both."""
-    groups = _read(root / "pyproject.toml")["dependency-groups"]
-    run = [*declared(root), *groups["local"]]
-    dev = root / "requirements" / "dev.txt"
-    _resolve([*run, *groups["dev"]], dev, [])
-    _resolve(run, root / "requirements" / "run.txt", ["-c", str(dev)])
+    """Writes all files; versions that still satisfy the pyproject files are kept."""
+    groups = _groups(root)
+    folder = root / "requirements"
+    run = [*assemble.outside(root, list(assemble.members(root).values())), *groups["local"]]
+    dev = folder / "dev.txt"
+    _resolve([*run, *groups["dev"]], dev, [], HEAD)
+    same = ["-c", str(dev)]
+    _resolve(run, folder / "run.txt", same, HEAD)
+    (folder / "images").mkdir(exist_ok=True)
+    programs = images(root)
+    for name, program in programs.items():
+        wanted = assemble.outside(root, assemble.closure(root, program))
+        _resolve(wanted, folder / "images" / f"{name}.txt", same, IMAGE_HEAD)
+    for left in set((folder / "images").glob("*.txt")) - {folder / "images" / f"{name}.txt" for name in programs}:
+        left.unlink()
 
 
-def _resolve(wanted: list[str], target: Path, more: list[str]) -> None:
+def images(root: Path) -> dict[str, Path]:
+    """Name → folder of every member that becomes an image: those with a program."""
+    programs = (folder for folder in assemble.members(root).values() if (folder / "__main__.py").exists())
+    return {folder.name: folder for folder in programs if folder.parent.name in IMAGES}
+
+
+def _resolve(wanted: list[str], target: Path, more: list[str], head: str) -> None:
     uv = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
     style = ["--python-version", "3.11", "--no-header", "--no-annotate", "--no-emit-find-links"]
     known = ["--output-file", str(target)] if target.exists() else []
@@ -43,21 +53,13 @@ def _resolve(wanted: list[str], target: Path, more: list[str]) -> None:
     )
     if said.returncode != 0:
         raise SystemExit(said.stderr)
-    target.write_text(HEAD.format(name=f"requirements/{target.name}") + (said.stdout or target.read_text()))
+    name = f"requirements/{target.name}"
+    target.write_text(head.format(name=name) + (said.stdout or target.read_text()))
 
 
-def _members(root: Path) -> Iterator[Path]:
-    for pattern in MEMBERS:
-        yield from sorted(root.glob(f"{pattern}/pyproject.toml"))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text())
-
-
-def _name(requirement: str) -> str:
-    """The package of a requirement such as `psycopg[binary]>=3`."""
-    return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower().replace("_", "-")
+def _groups(root: Path) -> dict[str, list[str]]:
+    groups: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
+    return groups
 
 
 if __name__ == "__main__":

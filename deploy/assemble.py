@@ -1,0 +1,103 @@
+"""Which source folders a workspace member runs on, and the copy of them that its image holds.
+
+Runs inside the build of an image, with the standard library only: `python assemble.py ROOT FOLDER TARGET`. The copy has
+the same shape as the tree, so that a program finds its files by the same relative paths. Beside the members that a
+pyproject depends on, it may name files or folders, as patterns from the root:
+
+    [tool.demae.image]
+    files = ["contracts/schema.graphql"]
+"""
+
+import compileall
+import py_compile
+import re
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+MEMBERS = ("chassis", "client/python", "cli", "services/*", "demo/*", "deploy/*", "verify", "verify/*")
+# Patterns of what nobody reads at run time.
+LEFT_OUT = ("__pycache__", "*.pyc", "README.md")
+# The program of the image. It becomes `python -m NAME`, with the arguments of the container: same process, true name.
+START = 'import os\nimport sys\n\nos.execvp("python", ["python", "-m", "{name}", *sys.argv[1:]])\n'
+
+
+def members(root: Path) -> dict[str, Path]:
+    """Name → folder of every project in the tree."""
+    found = (folder for pattern in MEMBERS for folder in sorted(root.glob(pattern)))
+    return {package(project(folder)["name"]): folder for folder in found if (folder / "pyproject.toml").exists()}
+
+
+def closure(root: Path, folder: Path) -> list[Path]:
+    """The folder, and those of all members it depends on, each once."""
+    known, found = members(root), [folder]
+    for one in found:  # grows while it is walked
+        needs = (package(need) for need in project(one).get("dependencies", []))
+        found += [known[need] for need in needs if need in known and known[need] not in found]
+    return found
+
+
+def outside(root: Path, folders: list[Path]) -> list[str]:
+    """What the folders depend on beside members: requirements as they are written, sorted."""
+    known = members(root)
+    needs = {need for folder in folders for need in project(folder).get("dependencies", [])}
+    return sorted(need for need in needs if package(need) not in known)
+
+
+def assemble(root: Path, folder: Path, target: Path) -> None:
+    """Fills `target` with what `folder` runs on, compiled, readable by everybody and writable by root alone."""
+    sources = [*(_source(one) for one in closure(root, folder)), *_files(root, folder)]
+    for source in sources:
+        _copy(source, target / source.relative_to(root))
+    (target / "__main__.py").write_text(START.format(name=folder.name))
+    # Unchecked: no look at the source at every start, and the same bytes from the same sources, whatever their dates.
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    if not compileall.compile_dir(target, quiet=1, stripdir=target, prependdir="/app", invalidation_mode=mode):
+        raise SystemExit(f"{folder.name}: not every file compiles")
+    for path in [target, *target.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def project(folder: Path) -> dict[str, Any]:
+    """The table [project] of a folder's pyproject.toml."""
+    table: dict[str, Any] = _pyproject(folder)["project"]
+    return table
+
+
+def package(requirement: str) -> str:
+    """The normal name of the package in a requirement such as `psycopg[binary]>=3`."""
+    name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _source(folder: Path) -> Path:
+    return folder / "src" if (folder / "src").is_dir() else folder
+
+
+def _files(root: Path, folder: Path) -> list[Path]:
+    found = []
+    for pattern in _pyproject(folder).get("tool", {}).get("demae", {}).get("image", {}).get("files", []):
+        matching = sorted(root.glob(pattern))
+        if not matching:
+            raise SystemExit(f"{folder.name}: [tool.demae.image] names {pattern}, and nothing is there")
+        found += matching
+    return found
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def _pyproject(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text())
+
+
+if __name__ == "__main__":
+    top = Path(sys.argv[1])
+    assemble(top, top / sys.argv[2], Path(sys.argv[3]))
