@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis.errors import Fatal
-from chassis.kafka import create_topics
+from chassis.topics import create_topics
 from local.errors import TopicsDifferError
 
 Topics = Mapping[str, Mapping[str, Any]]

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from confluent_kafka import Producer
 
-from chassis.kafka import create_topics
+from chassis.topics import create_topics
 from tests.support.ports import free_port
 from tests.support.push import ROOT, SECRET, Step, new_order_id, raw, story, until
 from tests.support.worlds import BrokerProcess, running_broker

@@ -16,8 +16,8 @@ import httpx
 import psycopg
 
 from chassis.errors import Transient
-from chassis.kafka import create_topics
 from chassis.migrate import migrate
+from chassis.topics import create_topics
 from contracts.catalogue import topics
 from local import fetch, java, postgres
 from runtime import layout

@@ -18,9 +18,10 @@ from confluent_kafka.admin import AdminClient
 
 from chassis.envelope import Event, Record, encode
 from chassis.errors import Transient
-from chassis.kafka import KafkaLog, Log, Place, create_topics
+from chassis.kafka import KafkaLog, Log, Place
 from chassis.settings import ServiceSettings
 from chassis.testing import FakeBroker
+from chassis.topics import create_topics
 from local import fetch, java
 from runtime import layout
 from tests.support import ownership, ports

@@ -16,7 +16,7 @@ from bench.figures import Comparison
 from bench.phases import Say
 from bench.scratch import ROLE, Scratch
 from chassis.envelope import new_id
-from chassis.kafka import create_topics
+from chassis.topics import create_topics
 
 ROUNDS = 3
 EVENTS = 40_000

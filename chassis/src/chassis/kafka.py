@@ -1,4 +1,4 @@
-"""The only module that speaks to Kafka: a consumer in a group, a reader of whole topics, topic creation.
+"""A consumer in a group; `feed` reads whole topics, `topics` makes them, and nobody else speaks to Kafka.
 
 One thread owns a consumer. Waiting is always `poll` for the first record, then `consume(n, 0)` for what is queued
 behind it: `consume(n, t)` alone returns only when n records are there or t has passed.
@@ -18,7 +18,6 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from chassis.envelope import Record
 from chassis.errors import Fatal, Transient
@@ -175,32 +174,4 @@ class KafkaLog:
         self._consumer.close()
 
 
-def create_topics(bootstrap: str, wanted: Mapping[str, Mapping[str, Any]], replication: int = 1) -> list[str]:
-    """Create the topics that are missing; -> their names. `wanted`: name → {"partitions": n, "config": {…}}.
-
-    Topics with another number of partitions are refused (Fatal, naming them all), and then none is made: adding
-    partitions would move keys and break their order. Raises Transient when no broker answers within 10 s.
-    """
-    admin = AdminClient({"bootstrap.servers": bootstrap, **QUIET})
-    try:
-        present = admin.list_topics(timeout=10).topics
-        differing = [
-            f"Topic {name} has {len(present[name].partitions)} partitions; it must have {topic['partitions']}."
-            for name, topic in wanted.items()
-            if name in present and len(present[name].partitions) != topic["partitions"]
-        ]
-        if differing:
-            raise Fatal("\n".join(differing))
-        missing = [name for name in wanted if name not in present]
-        made = [
-            NewTopic(name, wanted[name]["partitions"], replication, config=dict(wanted[name].get("config", {})))
-            for name in missing
-        ]
-        for future in (admin.create_topics(made) if made else {}).values():
-            future.result()
-    except KafkaException as error:
-        raise trouble(error.args[0]) from error
-    return missing
-
-
-__all__ = ["KafkaLog", "Log", "Place", "create_topics", "to_record", "trouble"]
+__all__ = ["KafkaLog", "Log", "Place", "to_record", "trouble"]
