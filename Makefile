@@ -1,6 +1,6 @@
 # demae. `make` alone lists what there is. (GNU make 3.81 and a POSIX shell are enough.)
 .DEFAULT_GOAL := help
-.PHONY: help up down clean status logs psql run test check bench lock
+.PHONY: help up down clean status logs psql run test check bench lock new-service
 
 # Any Python that is new enough; every other tool comes from requirements/ into .venv.
 PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -15,7 +15,7 @@ LOCAL = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:."
 THERE = @test -x .venv/bin/python || { echo "Nothing runs here yet: make up"; exit 1; }
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo; echo "  WITHOUT=payment   with up: leave a service to you, for a debugger"
 	@echo "  S=payment         with run, logs, psql: that service"
 	@echo "  ./demae --help    what to ask the running system"
@@ -61,3 +61,7 @@ bench: ## Measure the whole system under load, and print a table
 lock: ## Resolve the dependencies of all pyproject files into requirements/
 	$(PREPARE) dev --no-java
 	@PYTHONPATH=deploy .venv/bin/python -m local.lock
+
+new-service: ## Write the folder, tests and shared lines of a service NAME=loyalty
+	$(PREPARE) dev --no-java
+	@PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m scaffold "$(if $(findstring command,$(origin NAME)),$(NAME))"

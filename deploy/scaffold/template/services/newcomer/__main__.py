@@ -1,0 +1,38 @@
+"""`python -m newcomer`: the composition root."""
+
+from chassis.consumer import Consumer, Timer
+from chassis.database import Database
+from chassis.kafka import KafkaLog, Log
+from chassis.process import Process
+from chassis.prune import prune
+from chassis.settings import ServiceSettings, load
+from newcomer import handlers
+from newcomer.events import ORDERS, READS
+
+PRUNE_SECONDS = 60.0
+
+
+def build(database: Database, log: Log) -> Consumer:
+    """The service around a database and a log, real ones or fakes."""
+    return Consumer(
+        name="newcomer",
+        database=database,
+        log=log,
+        topics=[ORDERS],
+        reads=READS,
+        handle=handlers.handle,
+        timers=[Timer(PRUNE_SECONDS, prune, poked=False)],
+    )
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    settings = load(ServiceSettings)
+    process = Process("newcomer", settings)
+    database = Database(settings.database_url, "newcomer", size=2)
+    process.run(build(database, KafkaLog(settings, group="newcomer")))
+    database.close()
+
+
+if __name__ == "__main__":
+    main()
