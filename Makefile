@@ -1,6 +1,6 @@
 # demae. `make` alone lists what there is. (GNU make 3.81 and a POSIX shell are enough.)
 .DEFAULT_GOAL := help
-.PHONY: help up down clean status logs psql run test check bench lock new-service
+.PHONY: help up down clean status logs psql run test check bench images lock new-service
 
 # Any Python that is new enough; every other tool comes from requirements/ into .venv.
 PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -57,6 +57,9 @@ check: ## Run linters, types and import rules
 bench: ## Measure the whole system under load, and print a table
 	$(PREPARE) dev
 	@PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m bench
+
+images: ## Build the images of all services; OFFLINE=1 where no image registry answers
+	@PYTHONPATH=deploy $(PYTHON) -m containers.images $(if $(OFFLINE),--offline)
 
 lock: ## Resolve the dependencies of all pyproject files into requirements/
 	$(PREPARE) dev --no-java
