@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from local import configuration, database, fetch, ports, postgres, ready, seed, topics
+from local import configuration, database, fetch, postgres, ready, seed, topics
 from local.parts import SERVICE, Part, left_out, table
 from local.supervise import Supervisor, configure, launch
 from local.sweep import sweep
@@ -14,6 +14,7 @@ from runtime import layout, person, sources
 from runtime.errors import Refusal
 from runtime.exclusive import exclusive
 from runtime.person import say
+from runtime.ports import refuse_taken
 from runtime.system import refuse_unknown
 
 # What fails is noticed at once (see ready.py): this bounds what only takes long, on a machine with other work.
@@ -69,7 +70,7 @@ def _supervise(system: System) -> list[str]:
         refuse_moved(system)
         _say_all("swept, of a supervisor that was killed:", sweep(system.mark))
         listening = {who: port for part in table(system) for who, port in part.listens.items()}
-        ports.refuse_taken({**listening, "process supervisor": system.ports.supervisor}, system.mark)
+        refuse_taken({**listening, "process supervisor": system.ports.supervisor}, system.mark)
     remember(system)
     person.introduce(system)
     configuration.render(system)

@@ -1,12 +1,6 @@
 """The local runtime's ports."""
 
-import os
-import socket
-
-import pytest
-
 from local import ports
-from runtime.errors import PortTaken
 
 
 def test_first_numbers_are_known() -> None:
@@ -36,20 +30,3 @@ def test_ports_stay_in_their_hundred() -> None:
     names = [f"p{n}" for n in range(ports.PLACES - len(ports.FIRST))]
     numbers = ports.Ports(0, ports.places(names, []))
     assert all(8000 <= numbers.http(name) < 8100 and 9000 <= numbers.health(name) < 9100 for name in names)
-
-
-def test_taken_port_names_its_holder() -> None:
-    """The message has the port, what it is for, who holds it, and the setting that moves everything."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        port = holder.getsockname()[1]
-        with pytest.raises(PortTaken) as refused:
-            ports.refuse_taken({"edge": port}, "/somewhere")
-    for word in (str(port), "edge", f"pid {os.getpid()}", "DEMAE_PORT_OFFSET"):
-        assert word in str(refused.value)
-
-
-def test_free_ports_are_not_refused() -> None:
-    """Nobody listens on port 1."""
-    ports.refuse_taken({"edge": 1}, "/somewhere")
