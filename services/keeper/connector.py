@@ -61,6 +61,8 @@ def _reading(source: Source) -> dict[str, str]:
         "database.password": source.password,
         "plugin.name": "pgoutput",
         "slot.name": SLOT,
+        # Standbys keep a copy of it where the server has such (Postgres 17 and later), so that it outlives the primary.
+        "slot.failover": "true",
         # A killed predecessor's session holds the slot until Postgres notices (wal_sender_timeout).
         "slot.max.retries": "60",
         "slot.retry.delay.ms": "500",

@@ -38,3 +38,8 @@ def test_producer_keeps_the_order() -> None:
     """Connect's defaults (all acks, one request in flight) hold the order; nobody may override them."""
     overridden = {name for name in configuration(SOURCE, TABLES) if name.startswith("producer.override.")}
     assert overridden == {"producer.override.linger.ms", "producer.override.compression.type"}
+
+
+def test_slot_outlives_its_primary() -> None:
+    """A slot without this is not copied to standbys: after their promotion the outboxes would be read again whole."""
+    assert configuration(SOURCE, TABLES)["slot.failover"] == "true"
