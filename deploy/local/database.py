@@ -1,16 +1,10 @@
-"""The system's database: made, and brought up to date by every service's migrations."""
+"""The system's database, by the same functions as in every runtime."""
 
-import psycopg
-from psycopg import sql
-
-from chassis.migrate import migrate
+from bootstrap import database
 from local.system import System
 from runtime.system import DATABASE
 
 
 def prepare(system: System) -> list[str]:
     """Makes the database, roles, schemas and tables that are missing; -> the migrations applied now."""
-    with psycopg.connect(system.cluster.url(), autocommit=True) as admin:
-        if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-    return migrate(system.database_url("postgres"), system.layout.root / "services", system.keys.database)
+    return database.prepare(system.cluster.url(), DATABASE, system.layout.root / "services", system.keys.database)

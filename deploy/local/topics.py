@@ -1,21 +1,16 @@
 """The topics, as contracts/topics.json says. Partitions are never added: the order of events hangs on their number."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from bootstrap.reconcile import catalogue
 from chassis.errors import Fatal
-from chassis.topics import create_topics
+from chassis.topics import Topics, create_topics
 from local.errors import TopicsDifferError
-
-Topics = Mapping[str, Mapping[str, Any]]
 
 
 def wanted(root: Path) -> Topics:
     """The topics of the catalogue."""
-    said: Topics = json.loads((root / "contracts" / "topics.json").read_text())
-    return said
+    return catalogue(root)
 
 
 def create(bootstrap: str, topics: Topics) -> list[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from chassis.errors import Fatal
+from chassis.settings import secret
 
 MIGRATOR = "migrator"
 CDC = "cdc"  # the connector's role: reads outboxes and the WAL
@@ -82,8 +82,8 @@ def migrate(admin_url: str, services: Path, passwords: Mapping[str, str] | None 
 
 
 def passwords_from_environment(roles: Sequence[str]) -> dict[str, str]:
-    """DB_PASSWORD_<ROLE>, else DB_PASSWORD; Fatal naming every role that has neither."""
-    words = {r: os.environ.get(f"DB_PASSWORD_{r.upper()}", os.environ.get("DB_PASSWORD", "")) for r in roles}
+    """DB_PASSWORD_<ROLE>, else DB_PASSWORD, variables or secret files; Fatal naming every role that has neither."""
+    words = {role: secret(f"DB_PASSWORD_{role.upper()}") or secret("DB_PASSWORD") for role in roles}
     if missing := [f"DB_PASSWORD_{r.upper()}" for r, word in words.items() if not word]:
         raise Fatal(f"set DB_PASSWORD, or each of: {', '.join(missing)}")
     return words
@@ -195,7 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Create roles and schemas, and apply the migrations of every service.")
     parser.add_argument("--services", type=Path, default=Path("services"), help="folder of the services")
     arguments = parser.parse_args()
-    url = os.environ.get("ADMIN_DATABASE_URL")
+    url = secret("ADMIN_DATABASE_URL")
     if not url:
         raise SystemExit("ADMIN_DATABASE_URL is not set: the URL of a role that may create roles")
     try:

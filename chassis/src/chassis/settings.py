@@ -49,6 +49,12 @@ def secrets_folder() -> Path:
     return Path(os.environ.get("SECRETS") or SECRETS)
 
 
+def secret(name: str) -> str:
+    """One variable whose name no class of settings knows: of the environment, else the file's; empty without both."""
+    file = secrets_folder() / name
+    return os.environ.get(name) or (file.read_text().strip() if file.is_file() else "")
+
+
 def load(cls: type[S]) -> S:
     """The settings, or exit code 78 with one line for each missing or invalid variable on standard error."""
     folder = secrets_folder()
