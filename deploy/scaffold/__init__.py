@@ -1,1 +1,1 @@
-"""`make new-service NAME=loyalty`: a service from the template, itself a service that the checks read like any other."""
+"""`make new-service NAME=loyalty`: a service from the template, itself one that the checks read like any other."""

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from runtime.layout import ROOT
 from scaffold.errors import ScaffoldError
@@ -41,9 +40,7 @@ def tell(name: str, tree: Tree) -> None:
         print(f"  new      {path}")
     for path, lines in tree.changed.items():
         print(f"  changed  {path}, {lines} line{'s' if lines > 1 else ''}")
-    folder = f"services/{name}"
-    made = [folder, *(path for path in tree.made if Path(folder) not in Path(path).parents)]
-    print(NEXT.format(name=name, made=" ".join(made), changed=" ".join(tree.changed)))
+    print(NEXT.format(name=name, made=" ".join(tree.roots), changed=" ".join(tree.changed)))
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ def _lock(tree: Tree, name: str) -> None:
 
 def _share(tree: Tree, name: str) -> None:
     tree.write(shared.CATALOGUE, shared.catalogue(tree.read(shared.CATALOGUE), name))
+    for path in filter(tree.has, shared.PARTS):
+        tree.write(path, shared.lines(path, tree.read(path), name))
     tree.watch(*RENDERED)
     _run(tree.root, [sys.executable, "-m", "contracts.catalogue"])
 

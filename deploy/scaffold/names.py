@@ -32,10 +32,7 @@ def _rules(root: Path, name: str) -> Iterator[tuple[bool, str]]:
     yield not name, "It needs a name: make new-service NAME=loyalty"
     no = f"{name!r} cannot name a service: "
     yield not PATTERN.fullmatch(name), f"{no}lower-case letters and digits, a letter first, at most 31."
-    yield (
-        (root / "services" / name).exists(),
-        f"services/{name} is there already: choose another name, or `rm -r services/{name}` first.",
-    )
+    yield (root / "services" / name).exists(), f"services/{name} is there already: choose another name."
     yield name in ROLES, f"{no}the database has a role of that name, with a meaning of its own."
     yield name in WORDS.split(), f"{no}it is a reserved word of SQL, and would need quotes as a schema."
     yield (

@@ -6,9 +6,15 @@ import tomllib
 from pathlib import Path
 
 from scaffold.errors import ScaffoldError
-from scaffold.template import READS
+from scaffold.template import READS, part
 
 CATALOGUE = "contracts/catalogue.json"
+# File with lines of every service → all before the place of the next.
+PARTS = {
+    "deploy/compose.yaml": re.compile(r"^services:\n(?:(?:  .*)?\n)+", re.MULTILINE),
+    "deploy/k8s/base/kustomization.yaml": re.compile(r"^resources:\n(?:  - .*\n)+", re.MULTILINE),
+    "deploy/k8s/images/kustomization.yaml": re.compile(r"^images:\n(?:  - .*\n)+", re.MULTILINE),
+}
 CONSUMERS = re.compile(r'("consumers": )(\[[^]]*\])')
 
 
@@ -24,6 +30,16 @@ def catalogue(text: str, name: str) -> str:
 
 def _with(names: str, name: str) -> str:
     return json.dumps(sorted({*json.loads(names), name}))
+
+
+def lines(path: str, text: str, name: str) -> str:
+    """A file of PARTS with the lines of one service more, behind those of the others."""
+    place = PARTS[path].search(text)
+    if place is None:
+        raise ScaffoldError(
+            f"{path} has no place for a service any more ({PARTS[path].pattern!r}): see deploy/scaffold."
+        )
+    return f"{text[: place.end()]}{part(path, name)}{text[place.end() :]}"
 
 
 def lock(root: Path, wanted: list[str]) -> str:

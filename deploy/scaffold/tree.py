@@ -13,6 +13,8 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._before: dict[str, str | None] = {}
+        self.roots: list[str] = []
+        """What was made, without what lies in a folder that was made."""
 
     def read(self, path: str) -> str:
         """A file's text, as it is now."""
@@ -30,6 +32,8 @@ class Tree:
     def write(self, path: str, text: str) -> None:
         """Writes a file, and its folders."""
         self.watch(path)
+        if not self.has(path) and not any(Path(root) in Path(path).parents for root in self.roots):
+            self.roots.append(self._root(path))
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text)
 
@@ -45,19 +49,21 @@ class Tree:
         lines = {path: _new_lines(before, self.read(path)) for path, before in texts.items()}
         return {path: count for path, count in lines.items() if count}
 
+    def _root(self, path: str) -> str:
+        """The file, or the outermost folder around it that is not there."""
+        ways = [path, *(folder.as_posix() for folder in Path(path).parents if not (self.root / folder).exists())]
+        return ways[-1]
+
     def restore(self) -> None:
         """Everything as it was."""
         for path, before in self._before.items():
             if before is not None:
                 (self.root / path).write_text(before)
-            elif self.has(path):
-                (self.root / path).unlink()
-                self._forget_empty((self.root / path).parent)
-
-    def _forget_empty(self, folder: Path) -> None:
-        while folder != self.root and not any(child for child in folder.iterdir() if child.name != "__pycache__"):
-            shutil.rmtree(folder)
-            folder = folder.parent
+        for root in self.roots:
+            if (self.root / root).is_dir():
+                shutil.rmtree(self.root / root)
+            else:
+                (self.root / root).unlink(missing_ok=True)
 
 
 @contextmanager

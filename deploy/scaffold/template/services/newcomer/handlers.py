@@ -14,7 +14,7 @@ def handle(tx: Transaction, batch: Batch) -> None:
     rows = store.lock(tx, batch.keys)
     events = batch.events
     changed = fold(store.scores(rows), events)
-    store.add(tx, changed)
+    store.save(tx, changed)
     # Here, with the same `tx`, is the place of `chassis.outbox.publish`: what it says is committed with what it did.
 
 

@@ -17,10 +17,11 @@ WHERE order_id = ANY (ARRAY(SELECT json_array_elements_text(%s::json)))
 ORDER BY order_id FOR UPDATE
 """
 
-# A plain INSERT: should two owners meet on a new order, the second fails and reads again, it overwrites nothing.
-INSERT_SCORES = """
+# Whoever writes holds the position of the order's partition, so nobody else writes the same order.
+SAVE_SCORES = """
 INSERT INTO score (order_id, points)
 SELECT order_id, points FROM json_to_recordset(%(rows)s::json) AS s (order_id text, points int)
+ON CONFLICT (order_id) DO UPDATE SET points = excluded.points
 """
 
 
@@ -34,8 +35,8 @@ def scores(rows: Rows) -> dict[str, Score]:
     return {order_id: Score(points) for order_id, points in rows.fetchall()}
 
 
-def add(tx: Transaction, new: Mapping[str, Score]) -> None:
-    """Write the scores of orders that had none."""
-    if new:
-        rows = [{"order_id": order_id, "points": score.points} for order_id, score in sorted(new.items())]
-        tx.execute(INSERT_SCORES, {"rows": encode(rows).decode()})
+def save(tx: Transaction, changed: Mapping[str, Score]) -> None:
+    """Write the scores that changed."""
+    if changed:
+        rows = [{"order_id": order_id, "points": score.points} for order_id, score in sorted(changed.items())]
+        tx.execute(SAVE_SCORES, {"rows": encode(rows).decode()})
