@@ -13,7 +13,7 @@ from notifier.hub import Hub
 from notifier.operations import Operations
 from notifier.server import config
 from notifier.socket import Endpoint
-from notifier.store import Journal
+from notifier.store import VIEW, Journal
 from notifier.tokens import verifier
 
 SCHEMA = Path(__file__).resolve().parents[2] / "contracts" / "schema.graphql"
@@ -38,7 +38,7 @@ def main() -> None:
     bridge = Bridge(hub)
     endpoint = Endpoint(hub, Operations(build_schema(SCHEMA.read_text())), verifier(settings.jwt_secret))
     gateway = Gateway(config(endpoint, settings.http_host, settings.http_port), hub, bridge, database)
-    process.run(gateway, Feed(settings, [TOPIC], bridge.on_records, bridge.on_reset))
+    process.run(gateway, Feed(settings, [TOPIC], bridge.on_records, bridge.on_reset), views=[VIEW])
 
 
 if __name__ == "__main__":

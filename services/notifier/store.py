@@ -13,6 +13,8 @@ from chassis.database import AsyncDatabase
 from chassis.telemetry import log
 from notifier.versions import Unreadable, Version, read
 
+VIEW = "api.journal_feed"
+
 # Every version of these orders, oldest first.
 JOURNAL = """
 SELECT order_id::text, type, at, payload

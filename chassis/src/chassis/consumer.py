@@ -65,7 +65,7 @@ class Consumer:
         self.name = name
         self._database = database
         self._log = log
-        self._topics = topics
+        self.topics = topics
         self._reads = reads
         self._reader = Reader(reads)
         self._handle = handle
@@ -84,7 +84,7 @@ class Consumer:
 
     def run(self) -> None:
         """Consume until `stop()`. Raises Fatal, or the error of a timer."""
-        self._log.subscribe(self._topics, self._assigned, self._revoked)
+        self._log.subscribe(self.topics, self._assigned, self._revoked)
         try:
             while not self._stop.is_set():
                 self._patiently(self._turn, self._wait_polled)
@@ -260,7 +260,7 @@ class Consumer:
             self._committed = dict(self._owned.saved)
             self._log.commit(self._committed)
         behind = self._log.lag(self._owned.next())
-        for topic in self._topics:
+        for topic in self.topics:
             metrics.lag.labels(self.name, topic).set(sum(n for place, n in behind.items() if place.topic == topic))
         with database.transaction() as tx:
             metrics.parked_heads.labels(self.name).set(parked.heads(tx, self.name))

@@ -38,7 +38,7 @@ class Feed:
         start: Literal["end", "last"] = "end",
     ) -> None:
         self._settings = settings
-        self._topics = topics
+        self.topics = topics
         self._on_records = on_records
         self._on_reset = on_reset
         self._back = 1 if start == "last" else 0
@@ -116,10 +116,10 @@ class Feed:
         """Every partition at its end, or at its last record."""
         self._beat = time.monotonic()
         known = consumer.list_topics(timeout=10).topics
-        if missing := [topic for topic in self._topics if topic not in known]:
+        if missing := [topic for topic in self.topics if topic not in known]:
             raise Transient(f"no topic {', '.join(missing)}")
         ends = []
-        for topic in self._topics:
+        for topic in self.topics:
             for number in known[topic].partitions:
                 low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)
                 ends.append(TopicPartition(topic, number, max(low, high - self._back)))

@@ -172,6 +172,13 @@ def apply(db: psycopg.Connection, schema: str, wanted: Sequence[tuple[str, str]]
     return applied
 
 
+def pending(db: psycopg.Connection, schema: str, folder: Path) -> list[str]:
+    """The files of `folder`, and chassis's own, that are not applied to `schema`. As the role of the schema, too."""
+    table = sql.Identifier(schema, "migration")
+    done = {row[0] for row in db.execute(sql.SQL("SELECT name FROM {}").format(table)).fetchall()}
+    return [name for name, _ in [*files(OWN_SQL, "chassis/"), *files(folder, "")] if name not in done]
+
+
 def publish_tables(db: psycopg.Connection, schemas: Sequence[str]) -> None:
     """Make the publication hold every outbox and journal: a new service flows with no file edited."""
     db.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(MIGRATOR)))

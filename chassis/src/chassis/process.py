@@ -8,10 +8,11 @@ import threading
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from chassis import telemetry
+from chassis import prerequisites, telemetry
 from chassis.errors import Fatal
 from chassis.health import Health, Part
-from chassis.settings import ProcessSettings
+from chassis.prerequisites import Prerequisites
+from chassis.settings import ProcessSettings, ServiceSettings
 from chassis.telemetry import log
 
 WATCH_SECONDS = 5.0  # between two looks at the parts; dead at two of them in a row is dead
@@ -26,6 +27,13 @@ class Background(Protocol):
 
     def stop(self) -> None:
         """Waits for what is at hand."""
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """A part that reads topics."""
+
+    topics: Sequence[str]
 
 
 class Main(Part, Protocol):
@@ -46,17 +54,36 @@ class Process:
         self._settings = settings
         telemetry.configure(name, settings.log_level, settings.log_format)
 
-    def run(self, main: Main, *background: Part) -> None:
-        """Start the background parts, run `main` until SIGTERM or SIGINT, then stop them in reverse.
+    def run(self, main: Main, *background: Part, views: Sequence[str] = ()) -> None:
+        """Wait for what the process needs, start the background parts, run `main` until SIGTERM or SIGINT, then stop
+        them in reverse.
 
-        Ends the process with code 1 when `main` raises Fatal or a part is no longer alive: the supervisor restarts it,
-        the log says why.
+        A service needs its database, its own migrations, the topics of its parts and `views` of other services
+        (`schema.name`). Ends the process with code 1 when `main` raises Fatal or a part is no longer alive: the
+        supervisor restarts it, the log says why.
         """
-        started = [part for part in background if isinstance(part, Background)]
-        health = Health(self._settings.health_host, self._settings.health_port, [main, *background])
+        waiting = Prerequisites(self._needs([main, *background], views))
+        parts: list[Part] = [waiting]
+        health = Health(self._settings.health_host, self._settings.health_port, parts)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: main.stop())
+            signal.signal(number, lambda *_: _stop(waiting, main))
         health.start()
+        try:
+            if waiting.wait():
+                parts[:] = [main, *background]
+                self._work(main, background)
+        finally:
+            health.close()
+            log.info("ended", event_key="process.ended")
+
+    def _needs(self, parts: Sequence[Part], views: Sequence[str]) -> Sequence[prerequisites.Look]:
+        if not isinstance(self._settings, ServiceSettings):
+            return []
+        topics = [topic for part in parts if isinstance(part, Reading) for topic in part.topics]
+        return prerequisites.of_service(self._settings, topics, views)
+
+    def _work(self, main: Main, background: Sequence[Part]) -> None:
+        started = [part for part in background if isinstance(part, Background)]
         ended = threading.Event()
         threading.Thread(target=self._watch, args=([main, *background], ended), name="watch", daemon=True).start()
         try:
@@ -69,7 +96,8 @@ class Process:
             raise SystemExit(1) from error
         finally:
             ended.set()
-            self._end(started, health)
+            for part in reversed(started):
+                part.stop()
 
     @staticmethod
     def _watch(parts: Sequence[Part], ended: threading.Event) -> None:
@@ -82,9 +110,8 @@ class Process:
                 os._exit(1)
             before = dead
 
-    @staticmethod
-    def _end(started: Sequence[Background], health: Health) -> None:
-        for part in reversed(started):
-            part.stop()
-        health.close()
-        log.info("ended", event_key="process.ended")
+
+def _stop(waiting: Prerequisites, main: Main) -> None:
+    """Whichever of them the process is at."""
+    waiting.stop()
+    main.stop()

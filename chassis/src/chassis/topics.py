@@ -15,12 +15,19 @@ Topics = Mapping[str, Mapping[str, Any]]
 """Name → {"partitions": n, "config": {…}}"""
 
 ASK_SECONDS = 10.0
-# What a person must know first: the client only says that it reached no broker, its connections say why.
-TELLING = (KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE)
+# A broker that was reached and refuses. The client itself only says that it has none; its connections say why.
+REFUSED = (KafkaError._AUTHENTICATION, KafkaError._SSL)
+
+
+class Unreachable(Transient):
+    """No broker is there to answer."""
 
 
 def partitions(bootstrap: str, properties: Properties | None = None, seconds: float = ASK_SECONDS) -> dict[str, int]:
-    """Every topic that this client may see → its number of partitions. Transient when no broker answers in time."""
+    """Every topic that this client may see → its number of partitions.
+
+    Raises Unreachable when no broker is there within `seconds`, Transient when one refuses (password, certificate).
+    """
     return _partitions(_Client(bootstrap, properties or {}), seconds)
 
 
@@ -55,8 +62,10 @@ class _Client:
     def trouble(self, error: KafkaError) -> Transient:
         """The most telling of what the connections met, else the error itself."""
         self.admin.poll(0)
-        telling = [met for met in self._met if met.code() in TELLING] or self._met or [error]
-        return Transient(f"kafka at {self.bootstrap}: {telling[0].name()}: {telling[0].str()}")
+        refused = [met for met in self._met if met.code() in REFUSED]
+        why = [*refused, *self._met, error][0]
+        kind = Transient if refused else Unreachable
+        return kind(f"kafka at {self.bootstrap}: {why.name()}: {why.str()}")
 
 
 def _partitions(client: _Client, seconds: float) -> dict[str, int]:
