@@ -14,12 +14,13 @@ import re
 import shutil
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 MEMBERS = ("chassis", "client/python", "cli", "services/*", "demo/*", "deploy/*", "verify", "verify/*")
 # Patterns of what nobody reads at run time.
-LEFT_OUT = ("__pycache__", "*.pyc", "README.md")
+LEFT_OUT = ("*.pyc", "README.md")
 # The program of the image. It becomes `python -m NAME`, with the arguments of the container: same process, true name.
 START = 'import os\nimport sys\n\nos.execvp("python", ["python", "-m", "{name}", *sys.argv[1:]])\n'
 
@@ -46,11 +47,33 @@ def outside(root: Path, folders: list[Path]) -> list[str]:
     return sorted(need for need in needs if package(need) not in known)
 
 
+def programs(root: Path, folders: Iterable[str]) -> list[Path]:
+    """The members in these folders that can be run."""
+    known = members(root).values()
+    return [
+        one for one in known if one.parent.relative_to(root).as_posix() in folders and (one / "__main__.py").exists()
+    ]
+
+
+def parts(root: Path, folder: Path) -> list[Path]:
+    """All files and folders that `folder` runs on."""
+    return [*(_source(one) for one in closure(root, folder)), *_named(root, folder)]
+
+
+def files(root: Path, paths: Iterable[str]) -> list[Path]:
+    """Every file at or under these paths, without those that nobody reads at run time, sorted."""
+    found = [
+        file for path in paths for file in ([root / path] if (root / path).is_file() else (root / path).rglob("*"))
+    ]
+    return sorted(file for file in found if file.is_file() and not any(map(file.match, LEFT_OUT)))
+
+
 def assemble(root: Path, folder: Path, target: Path) -> None:
     """Fills `target` with what `folder` runs on, compiled, readable by everybody and writable by root alone."""
-    sources = [*(_source(one) for one in closure(root, folder)), *_files(root, folder)]
-    for source in sources:
-        _copy(source, target / source.relative_to(root))
+    for file in files(root, [part.relative_to(root).as_posix() for part in parts(root, folder)]):
+        copy = target / file.relative_to(root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
     (target / "__main__.py").write_text(START.format(name=folder.name))
     # Unchecked: no look at the source at every start, and the same bytes from the same sources, whatever their dates.
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
@@ -76,7 +99,7 @@ def _source(folder: Path) -> Path:
     return folder / "src" if (folder / "src").is_dir() else folder
 
 
-def _files(root: Path, folder: Path) -> list[Path]:
+def _named(root: Path, folder: Path) -> list[Path]:
     found = []
     for pattern in _pyproject(folder).get("tool", {}).get("demae", {}).get("image", {}).get("files", []):
         matching = sorted(root.glob(pattern))
@@ -84,14 +107,6 @@ def _files(root: Path, folder: Path) -> list[Path]:
             raise SystemExit(f"{folder.name}: [tool.demae.image] names {pattern}, and nothing is there")
         found += matching
     return found
-
-
-def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
 
 
 def _pyproject(folder: Path) -> dict[str, Any]:

@@ -30,18 +30,11 @@ def lock(root: Path) -> None:
     same = ["-c", str(dev)]
     _resolve(run, folder / "run.txt", same, HEAD)
     (folder / "images").mkdir(exist_ok=True)
-    programs = images(root)
-    for name, program in programs.items():
-        wanted = assemble.outside(root, assemble.closure(root, program))
-        _resolve(wanted, folder / "images" / f"{name}.txt", same, IMAGE_HEAD)
-    for left in set((folder / "images").glob("*.txt")) - {folder / "images" / f"{name}.txt" for name in programs}:
+    locks = {folder / "images" / f"{one.name}.txt": one for one in assemble.programs(root, IMAGES)}
+    for target, program in locks.items():
+        _resolve(assemble.outside(root, assemble.closure(root, program)), target, same, IMAGE_HEAD)
+    for left in set((folder / "images").glob("*.txt")) - set(locks):
         left.unlink()
-
-
-def images(root: Path) -> dict[str, Path]:
-    """Name → folder of every member that becomes an image: those with a program."""
-    programs = (folder for folder in assemble.members(root).values() if (folder / "__main__.py").exists())
-    return {folder.name: folder for folder in programs if folder.parent.name in IMAGES}
 
 
 def _resolve(wanted: list[str], target: Path, more: list[str], head: str) -> None:

@@ -1,0 +1,55 @@
+"""The images that ours are built from or run beside: upstream's, others that a person names, or stand-ins."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from containers.build import BuildError
+from containers.engine import Engine
+
+NAME = re.compile(r"[A-Z]+_(IMAGE|DIGEST)")
+
+
+def overrides(root: Path) -> dict[str, str]:
+    """Variable → image that holds on this checkout: those of the environment, else of the last `make images`."""
+    chosen = {name: value for name, value in os.environ.items() if value and NAME.fullmatch(name)}
+    return {**_read(_remembered(root)), **chosen}
+
+
+def choose(root: Path, offline: bool) -> None:
+    """Remembers the stand-ins, or forgets them."""
+    _remembered(root).unlink(missing_ok=True)
+    if offline:
+        _remembered(root).parent.mkdir(exist_ok=True)
+        _remembered(root).write_text((root / "deploy" / "offline" / "images.env").read_text())
+
+
+def ensure(root: Path, say: Callable[[str], None]) -> None:
+    """Pulls the bases of deploy/Dockerfile that are not here. Raises BuildError when one cannot be had."""
+    engine = Engine()
+    for name in _wanted(root):
+        if engine.inspect("image", [name]):
+            continue
+        say(f"fetching the image {name} (once)")
+        pulled = engine.attempt("pull", "--quiet", name)
+        if pulled.code != 0:
+            raise BuildError(
+                f"The base image {name} is not here and cannot be fetched ({pulled.last}).\n"
+                "Without an image registry: make images OFFLINE=1. Under another name: see deploy/Dockerfile."
+            )
+
+
+def _remembered(root: Path) -> Path:
+    return root / ".run" / "images.env"
+
+
+def _read(file: Path) -> dict[str, str]:
+    lines = file.read_text().splitlines() if file.exists() else []
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+def _wanted(root: Path) -> Iterator[str]:
+    named, dockerfile = overrides(root), (root / "deploy" / "Dockerfile").read_text()
+    for found in re.finditer(r"^ARG ((\w+)_IMAGE)=(\S+)$", dockerfile, re.MULTILINE):
+        yield named.get(found[1], found[3]) + named.get(f"{found[2]}_DIGEST", "")

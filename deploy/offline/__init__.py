@@ -1,0 +1,1 @@
+"""Stand-ins of the base images, from package registries, for places with no image registry."""
