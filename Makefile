@@ -10,41 +10,43 @@ PYTHON := python3
 endif
 
 PREPARE = @$(PYTHON) deploy/local/prepare.py
-LOCAL = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m local
+DEMAE = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m runtime
 # Those who only look need no Java, and nothing installed anew.
 THERE = @test -x .venv/bin/python || { echo "Nothing runs here yet: make up"; exit 1; }
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
-	@echo; echo "  WITHOUT=payment   with up: leave a service to you, for a debugger"
+	@echo; echo "  RUNTIME=local     with up: processes instead of containers (compose: containers); kept with the data"
+	@echo "  WITHOUT=payment   with up: leave a service to you, for a debugger"
+	@echo "  OPEN=1            with up: publish database, broker and Connect of the containers, too"
 	@echo "  S=payment         with run, logs, psql: that service"
 	@echo "  ./demae --help    what to ask the running system"
 
 up: ## Start everything, wait until it is ready, and follow a first order
 	$(PREPARE) run
-	@$(LOCAL) up --without "$(WITHOUT)"
+	@$(DEMAE) up --without "$(WITHOUT)" --open "$(OPEN)"
 
 down: ## Stop everything and keep the data
-	@if [ -x .venv/bin/python ]; then $(LOCAL) down; else echo "Nothing runs here yet: make up"; fi
+	@if [ -x .venv/bin/python ]; then $(DEMAE) down; else echo "Nothing runs here yet: make up"; fi
 
 clean: ## Stop everything and forget the data
-	@if [ -x .venv/bin/python ]; then $(LOCAL) clean; else echo "Nothing runs here yet: make up"; fi
+	@if [ -x .venv/bin/python ]; then $(DEMAE) clean; else echo "Nothing runs here yet: make up"; fi
 
 status: ## Show every process: is it ready, since when, how much memory
 	$(THERE)
-	@$(LOCAL) status
+	@$(DEMAE) status
 
 logs: ## Follow the logs, of all or of S=payment
 	$(THERE)
-	@$(LOCAL) logs $(S)
+	@$(DEMAE) logs $(S)
 
 psql: ## Open the database, as superuser or with the rights of S=payment
 	$(THERE)
-	@$(LOCAL) psql $(S)
+	@$(DEMAE) psql $(S)
 
 run: ## Run S=payment in the foreground, in place of the supervised one
 	$(THERE)
-	@$(LOCAL) run $(S)
+	@$(DEMAE) run $(S)
 
 test: ## Run the checks, then every test, beside a running `make up`
 	$(PREPARE) dev

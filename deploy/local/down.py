@@ -1,13 +1,12 @@
 """`make down` and `make clean`: nothing of the system stays behind, whatever happened to its supervisor."""
 
-import shutil
-
 import psutil
 
 from local.parts import SERVICE, table
 from local.supervise import STOP_SECONDS, Supervisor, supervisor_process
 from local.sweep import sweep
 from local.system import System
+from runtime import layout
 from runtime.exclusive import exclusive
 
 
@@ -25,9 +24,7 @@ def down(system: System) -> None:
 def clean(system: System) -> None:
     """Stops everything and forgets the data; what Maven fetched stays."""
     down(system)
-    for path in system.layout.state.iterdir():
-        if path != system.layout.downloads:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    layout.forget(system.layout)
     print("Its data is forgotten.")
 
 

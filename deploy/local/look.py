@@ -12,6 +12,7 @@ from local import postgres, ready
 from local.parts import Part, table
 from local.supervise import State, Supervisor, supervisor_process
 from local.system import System
+from runtime.look import HEAD, NOT_UP, chosen, row
 from runtime.system import DATABASE
 
 STOPPED = State("STOPPED", 0, 0)
@@ -29,9 +30,6 @@ class Line:
     note: str
 
 
-NOT_UP = "demae is not up: `make up` starts it."
-
-
 def status(system: System) -> int:
     """Prints one line for each process; -> the exit code: 0 when all are ready."""
     supervisor = Supervisor(system)
@@ -39,15 +37,12 @@ def status(system: System) -> int:
         print(NOT_UP)
         return 3
     lines = [_line(part, supervisor.states().get(part.name, STOPPED)) for part in table(system)]
-    print(f"{'process':<16} {'state':<9} {'pid':>7} {'since':>8} {'memory':>8}")
+    print(HEAD)
     for line in lines:
-        print(
-            f"{line.name:<16} {line.word.lower():<9} {line.pid or '':>7} {_age(line.seconds):>8}"
-            f" {line.megabytes:>5.0f} MB  {line.note}"
-        )
+        print(row(line.name, line.word.lower(), line.pid, line.seconds, line.megabytes, line.note))
     keeper = supervisor_process(system)
     # The supervisor is everybody's parent: its own share and its children's are the whole system's.
-    print(f"{'in all':<16} {'':<9} {'':>7} {'':>8} {_memory(keeper.pid) if keeper else 0:>5.0f} MB")
+    print(row("in all", "", 0, 0, _memory(keeper.pid) if keeper else 0.0, ""))
     return 0 if all(line.note == "ready" for line in lines if line.word != "STOPPED") else 1
 
 
@@ -68,17 +63,10 @@ def _memory(pid: int) -> float:
         return 0.0
 
 
-def _age(seconds: int) -> str:
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}" if seconds else ""
-
-
 def logs(system: System, names: Sequence[str]) -> None:
     """Follows the logs, of all or of some; becomes `tail`."""
-    known = {part.name: part for part in table(system)}
-    chosen = [name for name in known if not names or name in names or known[name].service in names]
-    if not chosen:
-        raise SystemExit(f"There is no process {' or '.join(names)}: there are {', '.join(known)}.")
-    files = [str(path) for path in map(system.layout.log, chosen) if path.exists()]
+    wanted = chosen([part.name for part in table(system)], system.processes, names)
+    files = [str(path) for path in map(system.layout.log, wanted) if path.exists()]
     if not files:
         raise SystemExit(NOT_UP)
     if not Supervisor(system).alive():

@@ -116,7 +116,6 @@ def _edge(system: System) -> Part:
 
 def _process(system: System, process: Process) -> Part:
     ports = system.ports
-    folder = f"{'services' if process.service else 'demo'}/{process.module}"
     health = f"http://127.0.0.1:{ports.health(process.name)}" if process.service else ""
     listens = {f"{process.name} health": ports.health(process.name)} if process.service else {}
     if process.listens:
@@ -126,7 +125,7 @@ def _process(system: System, process: Process) -> Part:
     return Part(
         name=process.name,
         command=[sys.executable, "-m", process.module, *process.arguments],
-        environment={**environment(system, process), **_made_of(system, *sources.SHARED, folder)},
+        environment={**environment(system, process), **_made_of(system, *sources.SHARED, process.folder)},
         ready=f"{health}/ready" if health else other,
         listens=listens,
         stage=SERVICE,

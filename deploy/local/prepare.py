@@ -1,6 +1,7 @@
 """What must be there before anything else: prerequisites, and the virtual environment with exactly the locked packages.
 
 Runs on whatever Python the machine has, with the standard library only: `python3 deploy/local/prepare.py run|dev`.
+For `run`, Java is a prerequisite where processes are local, a fit engine where they are in containers.
 """
 
 import hashlib
@@ -20,13 +21,33 @@ MAVEN_LINE = "install it with: apt install maven (brings a Java), or brew instal
 LOCKS = ("run", "dev")
 
 
-def missing(java_too: bool) -> list[str]:
+def missing(lock: str, java_too: bool) -> list[str]:
     """One line for each prerequisite that is not there, saying how to install it."""
     if os.pathsep in str(ROOT):
         return [
             f"The folder {ROOT} has a colon in its name, which separates folders in search paths: move the checkout"
         ]
-    return [*python_missing(), *(java_missing() if java_too else [])]
+    if lines := python_missing():
+        return lines
+    return runtime_missing() if lock == "run" else java_missing() if java_too else []
+
+
+def runtime_missing() -> list[str]:
+    """What the runtime needs that `make up` will take. It is looked for with a Python that is new enough only."""
+    sys.path.insert(0, str(ROOT / "deploy"))
+    from containers.engine import Engine  # noqa: PLC0415
+    from runtime import choose, errors, layout  # noqa: PLC0415
+
+    state = layout.from_environment().state
+    try:
+        if choose.choose(state) == choose.COMPOSE:
+            Engine().refuse_unfit()
+            return []
+        lines = java_missing()
+        free = not choose.forced() and not choose.remembered(state)
+        return [choose.nothing_here(lines)] if lines and free else lines
+    except errors.Refusal as refused:
+        return [str(refused)]
 
 
 def python_missing() -> list[str]:
@@ -97,7 +118,7 @@ def _stamp(venv: Path, lock: str) -> "str | None":
 
 def main() -> int:
     lock = sys.argv[1]
-    if lines := missing(java_too="--no-java" not in sys.argv):
+    if lines := missing(lock, java_too="--no-java" not in sys.argv):
         print("\n".join(lines), file=sys.stderr)
         return 1
     try:

@@ -71,4 +71,4 @@ def load(
 
 def remember(system: System) -> None:
     """Keeps the choices of this `up` for the commands after it."""
-    shared.remember(system, places=list(system.ports.places))
+    shared.remember(system, runtime="local", places=list(system.ports.places))

@@ -28,6 +28,11 @@ class Process:
     autostart: bool = True
 
     @property
+    def folder(self) -> str:
+        """Where its program is, from the root."""
+        return f"{'services' if self.service else 'demo'}/{self.module}"
+
+    @property
     def listens(self) -> bool:
         """Whether it serves something beside its health."""
         return "http" in self.needs or ("provider" in self.needs and not self.service)

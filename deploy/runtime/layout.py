@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,14 @@ def recall(state: Path) -> dict[str, Any]:
 def remember(state: Path, **values: object) -> None:
     """Merges values into what is remembered."""
     write(state / "settings.json", json.dumps({**recall(state), **values}, indent=1) + "\n")
+
+
+def forget(where: Layout) -> None:
+    """Removes what the state folder holds but what is the checkout's: downloads, and which base images hold here."""
+    kept = {where.downloads, where.root / ".run" / "images.env", where.root / ".run" / "images"}
+    for path in where.state.iterdir():
+        if path not in kept:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def write(path: Path, text: str) -> None:

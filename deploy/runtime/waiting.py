@@ -37,6 +37,12 @@ class Waiting:
         self._reasons: dict[str, str] = {}
         self._starts: dict[str, set[object]] = {name: set() for name in pending}
 
+    def add(self, name: str) -> None:
+        """One more that was not thought of; again does no harm while it is waited for."""
+        if name not in self.pending:
+            self.pending.append(name)
+            self._starts.setdefault(name, set())
+
     def look(self, seconds: float) -> None:
         """Asks all once; raises PartFailedError for one that does not start, or is not ready after `seconds`."""
         self._ask()

@@ -1,0 +1,51 @@
+"""The compose project of a system: its files, its variables, and `docker compose` with both."""
+
+import os
+from collections.abc import Mapping
+
+from containers import images
+from containers.system import System
+from runtime.layout import write
+
+COMPOSE, OPEN = "compose.yaml", "compose.open.yaml"
+
+
+def command(system: System, *words: str) -> list[str]:
+    """`docker compose` for this project, without the word docker."""
+    deploy = system.layout.root / "deploy"
+    files = [deploy / COMPOSE, *([deploy / OPEN] if system.opened else [])]
+    chosen = [word for file in files for word in ("--file", str(file))]
+    return ["compose", "--project-name", system.project, "--progress", "plain", *chosen, *words]
+
+
+def variables(system: System) -> dict[str, str]:
+    """What the files ask for; nothing of it is secret."""
+    ports = system.ports
+    return {
+        **images.overrides(system.layout.root),
+        "DEMAE_SECRETS": str(system.secrets),
+        "DEMAE_PORT": str(ports.edge),
+        "DEMAE_POSTGRES_PORT": str(ports.postgres),
+        "DEMAE_KAFKA_PORT": str(ports.kafka),
+        "DEMAE_CONNECT_PORT": str(ports.connect),
+        **system.settings,
+    }
+
+
+def environment(system: System) -> dict[str, str]:
+    """The whole environment of a compose command: a person's own COMPOSE_* are for their own projects."""
+    passed = ("ALLOWANCES", "KAFKA_PROPERTIES", "LOG_FORMAT", "LOG_LEVEL")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("COMPOSE_") and k not in passed}
+    return {**kept, **variables(system)}
+
+
+def ask(system: System, *words: str) -> str:
+    """Runs it to its end; -> what it printed. Raises what Engine raises."""
+    return system.engine.ask(*command(system, *words), variables=environment(system))
+
+
+def write_variables(system: System) -> None:
+    """For compose by hand: `--env-file`, as the header of compose.yaml says."""
+    lines: Mapping[str, str] = {"COMPOSE_PROJECT_NAME": system.project, **variables(system)}
+    quoted = [f"{name}='{value}'" for name, value in lines.items()]
+    write(system.layout.state / "compose.env", "\n".join(quoted) + "\n")

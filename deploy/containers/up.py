@@ -1,0 +1,102 @@
+"""`make up` with containers: from nothing, or from anything, to a running system. Every step may be done again."""
+
+import time
+from collections.abc import Mapping
+
+from containers import compose, images, secrets, system, upstream
+from containers.observe import PROJECT, Container, containers, everything
+from containers.start import start
+from containers.system import System
+from runtime import layout
+from runtime.errors import PortTaken, Refusal
+from runtime.exclusive import exclusive
+from runtime.person import finish, introduce, say
+from runtime.ports import refuse_taken
+from runtime.system import refuse_unknown, seeds
+
+MOVE = "Stop it, or move all ports of this system: DEMAE_PORT_OFFSET=100 make up"
+# How bootstrap begins a line about something that was not there.
+MADE = ("applied ", "made ")
+
+
+def up(known: System, *, quiet_first_order: bool = False) -> None:
+    """Brings the system up and says what it did. Raises what it cannot mend, with a message for a person."""
+    refuse_unknown(known)
+    begin = time.monotonic()
+    changed = bring(known)
+    finish(known, changed, time.monotonic() - begin, quiet=quiet_first_order)
+
+
+@exclusive
+def bring(known: System) -> list[str]:
+    """Starts what does not run, and waits until all is ready; -> what was done, empty when nothing was."""
+    known.engine.refuse_unfit()
+    before = containers(known)
+    _refuse_ports(known)
+    done = images.ensure(known.layout.root, say)
+    upstream.ensure(known, say)
+    _write(known)
+    _make_way(known)
+    done += start(known, before)
+    after = containers(known)
+    done += _made(known, after["bootstrap"])
+    # Remembered, not derived: an `up` that failed on the way leaves everything running, and nothing sown.
+    if done or not layout.recall(known.layout.state).get("seeded"):
+        _sow(known, after)
+        layout.remember(known.layout.state, seeded=True)
+        done.append("seed")
+    return done
+
+
+def _refuse_ports(known: System) -> None:
+    """Before anything starts. Where a part of this system runs, it holds its port itself."""
+    ports = known.ports
+    wanted = {"edge": ports.edge}
+    if known.opened:
+        wanted |= {"postgres": ports.postgres, "kafka": ports.kafka, "connect": ports.connect}
+    own = known.engine.ask("ps", "--filter", f"label={PROJECT}={known.project}", "--format", "{{.Ports}}")
+    strange = {who: port for who, port in wanted.items() if f"127.0.0.1:{port}->" not in own}
+    for who, port in strange.items():
+        other = known.engine.ask("ps", "--filter", f"publish={port}", "--format", "{{.Names}}").split()
+        if other:
+            raise PortTaken(f"Port {port} ({who}) is taken by the container {other[0]}.\n{MOVE}")
+    refuse_taken(strange, known.project)
+
+
+def _write(known: System) -> None:
+    secrets.write(known)
+    system.remember(known)
+    introduce(known)
+    compose.write_variables(known)
+
+
+def _make_way(known: System) -> None:
+    """Stops what a person wants to run elsewhere, and what `make run` left in the foreground; wakes what is frozen."""
+    for name in known.left_out():
+        say(f"{name:<16} is left to you: make run S={name}")
+    there = everything(known)
+    away = [one.id for one in there if one.running and (one.once or one.name in known.left_out())]
+    frozen = [one.id for one in there if one.status == "paused"]
+    for word, chosen in (("unpause", frozen), ("stop", away)):
+        if chosen:
+            known.engine.ask(word, *chosen)
+
+
+def _made(known: System, bootstrap: Container) -> list[str]:
+    """What bootstrap says that it made at its last start."""
+    said = known.engine.ask("logs", "--since", str(int(bootstrap.since)), bootstrap.id)
+    made = [line for line in said.splitlines() if line.startswith(MADE)]
+    for line in made:
+        say(line)
+    return made
+
+
+def _sow(known: System, there: Mapping[str, Container]) -> None:
+    """Runs every service's seed, in its container. Raises Refusal with what it said when one fails."""
+    for name, process in seeds(known).items():
+        if process.name not in there or not there[process.name].running:
+            continue
+        said = known.engine.attempt("exec", there[process.name].id, "python", "/app", "seed")
+        if said.code != 0:
+            raise Refusal(f"The seed of {name} failed:\n{(said.out + said.err)[-2000:]}")
+        say(f"seeded {name}")
