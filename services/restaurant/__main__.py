@@ -1,6 +1,7 @@
 """`python -m restaurant`: the composition root. `python -m restaurant seed [FILE]` writes restaurants and menus."""
 
 import argparse
+import signal
 from pathlib import Path
 
 from pydantic_settings import BaseSettings
@@ -8,6 +9,7 @@ from pydantic_settings import BaseSettings
 from chassis.consumer import Consumer, Timer
 from chassis.database import Database
 from chassis.kafka import KafkaLog, Log
+from chassis.prerequisites import Prerequisites, of_service
 from chassis.process import Process
 from chassis.prune import prune
 from chassis.settings import ServiceSettings, load
@@ -47,12 +49,20 @@ def serve() -> None:
     database.close()
 
 
-def plant(file: Path) -> None:
+def plant(file: Path, if_empty: bool) -> None:
     """Write the seed file; says what changed."""
     database = Database(load(SeedSettings).database_url, "restaurant-seed", size=1)
-    changed = seed.seed(database, seed.read(file))
+    changed = seed.seed(database, seed.read(file), if_empty)
     database.close()
     print(f"published the menus of: {', '.join(changed)}" if changed else "nothing to change")  # noqa: T201
+
+
+def wait() -> None:
+    """Blocks until the service's tables are there; SIGTERM ends the process."""
+    waiting = Prerequisites(of_service(load(ServiceSettings), topics=[], views=[]))
+    signal.signal(signal.SIGTERM, lambda *_: waiting.stop())
+    if not waiting.wait():
+        raise SystemExit(128 + signal.SIGTERM)
 
 
 def main() -> None:
@@ -61,9 +71,14 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command")
     planting = commands.add_parser("seed", help="write restaurants, menus and stock; a second time changes nothing")
     planting.add_argument("file", type=Path, nargs="?", default=SEED_FILE, help="default: %(default)s")
+    planting.add_argument(
+        "--if-empty", action="store_true", help="wait for the tables, and leave it where there is a restaurant already"
+    )
     arguments = parser.parse_args()
     if arguments.command == "seed":
-        plant(arguments.file)
+        if arguments.if_empty:
+            wait()
+        plant(arguments.file, arguments.if_empty)
     else:
         serve()
 

@@ -40,9 +40,14 @@ def _planting(row: dict[str, Any]) -> Planting:
     return Planting(row["restaurant_id"], row["preparation_seconds"], menu, stock)
 
 
-def seed(database: Database, plantings: Sequence[Planting]) -> list[str]:
-    """Write what differs and publish the menus that changed; -> their restaurants. A second time changes nothing."""
+def seed(database: Database, plantings: Sequence[Planting], if_empty: bool = False) -> list[str]:
+    """Write what differs and publish the menus that changed; -> their restaurants. A second time changes nothing.
+
+    With `if_empty` nothing is written where there is a restaurant already: what was changed since stays.
+    """
     with database.transaction() as tx:
+        if if_empty and store.has_restaurants(tx):
+            return []
         changed = []
         for planting in sorted(plantings, key=lambda one: one.restaurant_id):
             menu = encode(planting.menu).decode()

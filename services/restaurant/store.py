@@ -61,6 +61,8 @@ WHERE stock.restaurant_id = c.restaurant_id AND stock.item_id = c.item_id
 """
 
 # The row comes back only when something differs: then the menu is to be published.
+ANY_RESTAURANT = "SELECT FROM restaurant LIMIT 1"
+
 PUT_RESTAURANT = """
 INSERT INTO restaurant AS r (restaurant_id, preparation_seconds, menu) VALUES (%s, %s, %s)
 ON CONFLICT (restaurant_id) DO UPDATE SET preparation_seconds = excluded.preparation_seconds, menu = excluded.menu
@@ -119,6 +121,11 @@ def save(tx: Transaction, shelves: Shelves) -> None:
 def _state(order_id: str, t: Ticket) -> dict[str, Any]:
     """What changes in the life of a ticket."""
     return {"order_id": order_id, "state": t.state, "held": t.held, "ready_in": t.ready_in}
+
+
+def has_restaurants(tx: Transaction) -> bool:
+    """Whether there is any."""
+    return tx.execute(ANY_RESTAURANT).fetchone() is not None
 
 
 def put_restaurant(tx: Transaction, restaurant_id: str, preparation_seconds: int | None, menu: str) -> bool:

@@ -274,3 +274,18 @@ def test_changed_menu_is_published_again(house: House) -> None:
     with psycopg.connect(house.url) as db:
         db.execute("UPDATE restaurant SET menu = replace(menu, '1150', '1100') WHERE restaurant_id = 'sobaya'")
     assert seed.seed(house.database, plantings) == ["sobaya"]
+
+
+def test_seeding_the_empty_leaves_edits(house: House) -> None:
+    """`--if-empty` brings back no price that a person changed, and no restaurant beside those there are."""
+    before = house.ask("SELECT * FROM restaurant ORDER BY 1")
+    assert seed.seed(house.database, seed.read(SEED_FILE), if_empty=True) == []
+    assert house.ask("SELECT * FROM restaurant ORDER BY 1") == before
+
+
+def test_seeding_the_empty_fills_it(service_database: Callable[..., str]) -> None:
+    """Where there is no restaurant, `--if-empty` writes the whole file."""
+    empty = House(service_database("restaurant"))
+    plantings = seed.read(SEED_FILE)
+    assert len(seed.seed(empty.database, plantings, if_empty=True)) == len(plantings)
+    empty.database.close()
