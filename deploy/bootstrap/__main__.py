@@ -11,6 +11,7 @@ import psycopg
 from bootstrap.reconcile import reconcile
 from bootstrap.settings import Settings
 from bootstrap.watch import Watch
+from chassis.database import said
 from chassis.errors import Fatal, Transient
 from chassis.process import Process
 from chassis.settings import load
@@ -46,7 +47,7 @@ def _try(settings: Settings, made: list[str]) -> str:
     except Transient as error:
         return str(error)
     except (Fatal, psycopg.Error) as error:
-        _fail(str(error).strip())
+        _fail(said(error))
     return ""
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from chassis.database import TROUBLE
+from chassis.database import TROUBLE, said
 from chassis.errors import Fatal, Transient
 from chassis.migrate import migrate
 
@@ -21,11 +21,12 @@ def prepare(admin_url: str, database: str, services: Path, passwords: Mapping[st
     `admin_url` may name any database of the server. Raises Transient while the server is away, Fatal when an applied
     file has changed, psycopg.Error when a file fails. Safe to run again, and from several places at once.
     """
+    ours = located(admin_url, database=database)
     try:
         make(admin_url, database)
-        return migrate(located(admin_url, database=database), services, passwords)
+        return migrate(ours, services, passwords)
     except TROUBLE as error:
-        raise Transient(f"postgres: {str(error).strip()}") from error
+        raise Transient(f"postgres: {said(error)}") from error
 
 
 def make(admin_url: str, database: str) -> bool:

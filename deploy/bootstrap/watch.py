@@ -6,6 +6,7 @@ import psycopg
 
 from bootstrap.reconcile import reconcile
 from bootstrap.settings import Settings
+from chassis.database import said
 from chassis.errors import Fatal, Transient
 from chassis.telemetry import log
 
@@ -52,7 +53,7 @@ class Watch:
         try:
             reconcile(self._settings, self._tell, self._note)
         except (Transient, Fatal, psycopg.Error) as error:
-            return str(error).strip()
+            return said(error)
         return None
 
     def _tell(self, line: str) -> None:

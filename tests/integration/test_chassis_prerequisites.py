@@ -21,20 +21,21 @@ import pytest
 
 from chassis.migrate import migrate
 from chassis.topics import create_topics
-from tests.support.databases import PASSWORD, ROOT, TestServer
+from tests.support.databases import ROOT, TestServer
 from tests.support.ports import free_port
 from tests.support.waiting import until
-from tests.support.worlds import BrokerProcess, running_broker
+from tests.support.worlds import running_broker
 
 SERVICES = ROOT / "services"
+WORDS = {"*": "test"}  # as every role of the run's server
 TOPICS = {"orders.events": {"partitions": 2}, "couriers.events": {"partitions": 2}}
 
 
 @pytest.fixture(scope="module")
-def broker() -> Iterator[BrokerProcess]:
-    """A broker without topics."""
+def broker() -> Iterator[str]:
+    """The address of a broker without topics."""
     with running_broker() as process:
-        yield process
+        yield process.bootstrap
 
 
 @pytest.fixture
@@ -99,15 +100,13 @@ def of(server: TestServer, database: str, role: str, bootstrap: str) -> dict[str
     return {"DATABASE_URL": server.url(role, database), "KAFKA_BOOTSTRAP": bootstrap}
 
 
-def test_consumer_waits_for_tables_and_topics(
-    postgres: TestServer, database: str, broker: BrokerProcess, tmp_path: Path
-) -> None:
+def test_consumer_waits_for_tables_and_topics(postgres: TestServer, database: str, broker: str, tmp_path: Path) -> None:
     """Each is made under the waiting process; the same process gets ready, and its log has a line for each reason."""
-    with running(tmp_path, "delivery", of(postgres, database, "delivery", broker.bootstrap)) as program:
+    with running(tmp_path, "delivery", of(postgres, database, "delivery", broker)) as program:
         until(lambda: program.waits_for("database: "), 20, "it waits for the database")
-        migrate(postgres.url(database=database), SERVICES, {"*": PASSWORD})
+        migrate(postgres.url(database=database), SERVICES, WORDS)
         until(lambda: program.waits_for("there is no topic couriers.events, orders.events yet"), 20, "for the topics")
-        create_topics(broker.bootstrap, TOPICS)
+        create_topics(broker, TOPICS)
         until(lambda: program.ask("ready")[0] == 200, 30, "it is ready")
         assert program.process.poll() is None
         said = program.waited()
@@ -117,7 +116,7 @@ def test_consumer_waits_for_tables_and_topics(
 def test_one_missing_file_is_waited_for(postgres: TestServer, database: str, tmp_path: Path) -> None:
     """A schema that an older version made is not enough: the program knows its own files. asyncio waits the same."""
     admin = postgres.url(database=database)
-    migrate(admin, SERVICES, {"*": PASSWORD})
+    migrate(admin, SERVICES, WORDS)
     missing = sorted((SERVICES / "api" / "migrations").glob("*.sql"))[-1].name
     execute(admin, "DELETE FROM api.migration WHERE name = %s", missing)
     http = {"HTTP_PORT": str(free_port()), "JWT_SECRET": "s" * 32, "HTTP_HOST": "127.0.0.1"}
@@ -137,7 +136,7 @@ def test_reader_waits_for_what_others_grant(postgres: TestServer, database: str,
     """The notifier keeps nothing; it needs a view of api."""
     http = {"HTTP_PORT": str(free_port()), "JWT_SECRET": "s" * 32, "HTTP_HOST": "127.0.0.1"}
     admin = postgres.url(database=database)
-    migrate(admin, SERVICES, {"*": PASSWORD})
+    migrate(admin, SERVICES, WORDS)
     execute(admin, "ALTER VIEW api.journal_feed RENAME TO hidden")
     with running(tmp_path, "notifier", {**of(postgres, database, "notifier", "127.0.0.1:1"), **http}) as program:
         until(lambda: program.waits_for('database: relation "api.journal_feed" does not exist'), 20, "it waits")

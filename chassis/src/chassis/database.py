@@ -38,6 +38,11 @@ TROUBLE = (
 )
 
 
+def said(error: BaseException) -> str:
+    """An error of Postgres or its client on one line, for people."""
+    return " ".join(str(error).split())
+
+
 class Database:
     """A pool of synchronous connections, made on first use. Thread-safe."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from chassis.database import TROUBLE
+from chassis.database import TROUBLE, said
 from chassis.errors import Transient
 from chassis.migrate import pending
 from chassis.settings import ServiceSettings
@@ -106,7 +106,7 @@ def _database(url: str, migrations: Path | None, views: Sequence[str]) -> str | 
     except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:
         return f"database: {error.diag.message_primary}"
     except TROUBLE as error:
-        return f"database: {str(error).strip()}"
+        return f"database: {said(error)}"
     return None
 
 
