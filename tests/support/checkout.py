@@ -11,7 +11,6 @@ from pathlib import Path
 
 from tests.support.databases import ROOT
 
-COMMITTER = ("-c", "user.name=test", "-c", "user.email=test@localhost")
 PASSED = ("PATH", "HOME", "LANG", "JAVA_HOME", "DOCKER_HOST", "DOCKER_CONFIG")
 
 
@@ -66,13 +65,23 @@ def checkout_copy(home: Path, **settings: str) -> Iterator[Checkout]:
     for path in sorted({path for path in listed.stdout.split("\0") if path and (ROOT / path).is_file()}):
         (home / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, home / path)
-    (home / ".venv").symlink_to(Path(sys.prefix))
+    _link_environment(home / ".venv")
     if (ROOT / ".mypy_cache").exists():  # goes by content: what is as it was here is not looked at again
         shutil.copytree(ROOT / ".mypy_cache", home / ".mypy_cache")
     copy = Checkout(home, settings)
-    copy.sh("git init -q && echo /.venv >> .git/info/exclude && git add -A")
-    copy.sh(f"git {' '.join(COMMITTER)} commit -qm copy")
+    copy.sh("git init -q && git config user.name test && git config user.email test@localhost")
+    copy.sh("git add -A && git commit -qm copy")
     try:
         yield copy
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _link_environment(venv: Path) -> None:
+    """Our own packages, in a folder whose notes on what is installed may differ from ours."""
+    venv.mkdir()
+    for path in Path(sys.prefix).iterdir():
+        if path.is_file() and path.name != "pyvenv.cfg":
+            shutil.copy2(path, venv / path.name)
+        else:
+            (venv / path.name).symlink_to(path)
