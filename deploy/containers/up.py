@@ -42,7 +42,7 @@ def bring(known: System) -> list[str]:
     done += _made(known, after["bootstrap"])
     # Remembered, not derived: an `up` that failed on the way leaves everything running, and nothing sown.
     if done or not layout.recall(known.layout.state).get("seeded"):
-        _sow(known, after)
+        sow(known, after)
         layout.remember(known.layout.state, seeded=True)
         done.append("seed")
     return done
@@ -91,7 +91,7 @@ def _made(known: System, bootstrap: Container) -> list[str]:
     return made
 
 
-def _sow(known: System, there: Mapping[str, Container]) -> None:
+def sow(known: System, there: Mapping[str, Container]) -> None:
     """Runs every service's seed, in its container. Raises Refusal with what it said when one fails."""
     for name, process in seeds(known).items():
         if process.name not in there or not there[process.name].running:
