@@ -1,16 +1,46 @@
 """Fixtures that every test may ask for. Nothing starts until a test asks: unit and contract tests need no server."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
 import pytest
 
+from tests.support import failure, runtimes
 from tests.support.databases import TestServer, running_server, service_databases
-from tests.support.stack import LocalStack, local_stack
+from tests.support.stack import ABILITIES, Stack
+
+pytest_plugins = ["pytester"]
+RUNTIME = pytest.StashKey[runtimes.Runtime]()
+BEGAN = pytest.StashKey[tuple[Stack, Mapping[str, float]]]()
 
 
-def pytest_report_header() -> str:
+def pytest_configure(config: pytest.Config) -> None:
+    """A runtime that was asked for and is not there ends the run here."""
+    config.addinivalue_line("markers", "needs(*abilities): skip on a stack that has not all of these")
+    config.stash[RUNTIME] = runtimes.choose(os.environ)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
     """Where the tests that need a whole system run it."""
-    return "runtime: local processes"
+    return f"runtime: {config.stash[RUNTIME].about}"
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> str:
+    """Before the first test, whose time is bounded: the images. Says so when that changes the runtime."""
+    if not any("stack" in getattr(item, "fixturenames", ()) for item in items):
+        return ""
+    before = config.stash[RUNTIME]
+    config.stash[RUNTIME] = ready = runtimes.prepare(before, os.environ)
+    return "" if ready is before else f"runtime: {ready.about}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test of the whole system tells what its processes said meanwhile."""
+    report = yield
+    if report.failed and BEGAN in item.stash:
+        report.sections += failure.sections(item.nodeid, *item.stash[BEGAN])
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +70,20 @@ def blank_database(postgres: TestServer) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[LocalStack]:
-    """A whole system for the run, with ports and data of its own: see tests/support/stack.py for what it offers."""
-    with local_stack() as running:
+def running_stack(pytestconfig: pytest.Config) -> Iterator[Stack]:
+    """The whole system of the run."""
+    failure.forget_old()
+    with pytestconfig.stash[RUNTIME].start() as running:
         yield running
+
+
+@pytest.fixture
+def stack(running_stack: Stack, request: pytest.FixtureRequest) -> Stack:
+    """A whole system for the run, with ports and data of its own: see tests/support/stack.py for what it offers."""
+    needed = {ability for mark in request.node.iter_markers("needs") for ability in mark.args}
+    assert needed <= ABILITIES, f"there is no ability {', '.join(needed - ABILITIES)}"
+    if missing := sorted(needed - running_stack.abilities):
+        pytest.skip(f"this stack has not: {', '.join(missing)}")
+    if "processes" in running_stack.abilities:
+        request.node.stash[BEGAN] = (running_stack, running_stack.log_ends())
+    return running_stack

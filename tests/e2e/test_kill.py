@@ -15,7 +15,7 @@ from actors.people import Town
 from actors.report import ending
 from actors.town import Plan, play
 from tests.support.evidence import captures, versions
-from tests.support.stack import LocalStack
+from tests.support.stack import Stack
 
 RATE = float(os.environ.get("DEMAE_KILL_RATE", "5"))
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 4.0  # of arrivals around the kill
@@ -43,7 +43,7 @@ async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
         await asyncio.sleep(0.02)
 
 
-async def orders_flow_while(stack: LocalStack, disturb: Callable[[], None]) -> list[Story]:
+async def orders_flow_while(stack: Stack, disturb: Callable[[], None]) -> list[Story]:
     """Play a town, disturb it in the middle, and return what every customer saw in the end."""
     town = Town(stack.url, stack.jwt_secret)
     seen: Sequence[Story] = ()
@@ -66,8 +66,9 @@ async def orders_flow_while(stack: LocalStack, disturb: Callable[[], None]) -> l
     return await playing
 
 
+@pytest.mark.needs("kill", "processes", "database", "provider log")
 @pytest.mark.parametrize("process", PROCESSES)
-async def test_kill_loses_nothing(stack: LocalStack, process: str) -> None:
+async def test_kill_loses_nothing(stack: Stack, process: str) -> None:
     """Every order ends delivered, its subscriber saw each version once, the provider charged once."""
     stories = await orders_flow_while(stack, lambda: stack.kill(process))
     await asyncio.to_thread(stack.wait_ready, process)

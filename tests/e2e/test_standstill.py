@@ -7,10 +7,12 @@ import asyncio
 import json
 from collections import Counter
 
+import pytest
+
 from actors.people import Town
 from actors.report import counts
 from actors.town import Plan, play
-from tests.support.stack import LocalStack
+from tests.support.stack import Stack
 
 REASONS = ("payment_timeout", "payment_failed", "no_courier", "restaurant_silent", "not_ready", "not_picked_up")
 ALLOWANCE = 20  # ticks of the log's clock, for every wait
@@ -18,7 +20,7 @@ STANDSTILL = 26.0  # seconds without change data capture: longer than any allowa
 RATE, COURIERS = 1.5, 8  # what waits after the standstill is carried well within an allowance
 
 
-async def cancelled(stack: LocalStack, *, standstill: bool) -> Counter[str]:
+async def cancelled(stack: Stack, *, standstill: bool) -> Counter[str]:
     """How the orders of a town ended, with or without a standstill in their midst."""
     town = Town(stack.url, stack.jwt_secret)
     plan = Plan(
@@ -38,7 +40,8 @@ async def cancelled(stack: LocalStack, *, standstill: bool) -> Counter[str]:
     return counts(await playing)
 
 
-async def test_standstill_cancels_nothing(stack: LocalStack) -> None:
+@pytest.mark.needs("settings", "stop")
+async def test_standstill_cancels_nothing(stack: Stack) -> None:
     """As many orders are cancelled as in the same run without the standstill: none."""
     with stack.settings(ALLOWANCES=json.dumps(dict.fromkeys(REASONS, ALLOWANCE))):
         without = await cancelled(stack, standstill=False)

@@ -1,7 +1,5 @@
 """The README's story on the real parts: one order from placed to delivered, by our client and by a foreign one."""
 
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -13,8 +11,9 @@ from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
 
 from demae_client import Client, Order, RequestError, UserErrors
+from tests.support import programs
 from tests.support.evidence import captures, refunds, versions
-from tests.support.stack import LocalStack
+from tests.support.stack import Stack
 
 COURIERS = ("c-01", "c-02", "c-03")
 PATH = ["PLACED", "PAID", "COURIER_ASSIGNED", "ACCEPTED", "READY", "PICKED_UP", "DELIVERED"]
@@ -35,12 +34,12 @@ subscription ($id: ID!) { orderUpdated(orderId: $id, after: 0) { version status 
 """
 
 
-def speak_as(stack: LocalStack, subject: str, role: str) -> Client:
+def speak_as(stack: Stack, subject: str, role: str) -> Client:
     return Client(f"{stack.url}/graphql", stack.token(subject, role))
 
 
 @pytest.fixture
-async def customer(stack: LocalStack) -> AsyncIterator[Client]:
+async def customer(stack: Stack) -> AsyncIterator[Client]:
     """Somebody new, in a town whose couriers are on shift."""
     for name in COURIERS:
         async with speak_as(stack, name, "courier") as courier:
@@ -49,14 +48,14 @@ async def customer(stack: LocalStack) -> AsyncIterator[Client]:
         yield client
 
 
-async def carry(stack: LocalStack, order: Any) -> None:
+async def carry(stack: Stack, order: Any) -> None:
     """Be the assigned courier of an order that was pushed as ready."""
     async with speak_as(stack, order["courierId"], "courier") as courier:
         await courier.pick_up(order["id"])
         await courier.deliver(order["id"])
 
 
-async def follow(stack: LocalStack, customer: Client, placed: Order) -> list[Order]:
+async def follow(stack: Stack, customer: Client, placed: Order) -> list[Order]:
     """Every version until the stream completes; the courier does what is due."""
     seen = []
     async for order in customer.watch(placed["id"]):
@@ -66,14 +65,15 @@ async def follow(stack: LocalStack, customer: Client, placed: Order) -> list[Ord
     return seen
 
 
-async def test_order_runs_from_placed_to_delivered(stack: LocalStack, customer: Client) -> None:
+async def test_order_runs_from_placed_to_delivered(stack: Stack, customer: Client) -> None:
     """Each version is pushed once and in order, and the stream completes when the order is settled."""
     seen = await follow(stack, customer, await customer.place_order("sobaya", {"edamame": 2}))
     assert [(order["version"], order["status"]) for order in seen] == list(enumerate(PATH, 1))
     assert [entry["event"] for entry in seen[-1]["timeline"]] == FACTS
 
 
-async def test_delivered_order_is_charged_once(stack: LocalStack, customer: Client) -> None:
+@pytest.mark.needs("database", "provider log")
+async def test_delivered_order_is_charged_once(stack: Stack, customer: Client) -> None:
     """The provider's own log has one capture; the journal has the versions that were pushed."""
     placed = await customer.place_order("bench-kitchen", {"ration": 1})
     await follow(stack, customer, placed)
@@ -81,7 +81,7 @@ async def test_delivered_order_is_charged_once(stack: LocalStack, customer: Clie
     assert versions(stack.database_url(), [placed["id"]]) == {placed["id"]: [1, 2, 3, 4, 5, 6, 7]}
 
 
-async def test_foreign_client_sees_the_story(stack: LocalStack, customer: Client) -> None:
+async def test_foreign_client_sees_the_story(stack: Stack, customer: Client) -> None:
     """A GraphQL client that is not ours places an order and watches it: plain graphql-transport-ws, no extras."""
     token = stack.token("gql-customer", "customer")
     headers = {"Authorization": f"Bearer {token}"}
@@ -102,7 +102,7 @@ async def test_foreign_client_sees_the_story(stack: LocalStack, customer: Client
     assert statuses == PATH
 
 
-async def test_same_key_is_the_same_order(stack: LocalStack, customer: Client) -> None:
+async def test_same_key_is_the_same_order(stack: Stack, customer: Client) -> None:
     """A repeated placing answers with the first order; another input by the same key is refused by name."""
     key = str(uuid4())
     first = await customer.place_order("sobaya", {"edamame": 1}, idempotency_key=key)
@@ -114,7 +114,8 @@ async def test_same_key_is_the_same_order(stack: LocalStack, customer: Client) -
     await customer.cancel(first["id"])
 
 
-async def test_cancelled_order_is_settled(stack: LocalStack, customer: Client) -> None:
+@pytest.mark.needs("provider log")
+async def test_cancelled_order_is_settled(stack: Stack, customer: Client) -> None:
     """After a cancel the stream goes on until the money is back or was never taken, and then completes."""
     placed = await customer.place_order("chez-margot", {"quiche": 1})
     seen = []
@@ -127,7 +128,7 @@ async def test_cancelled_order_is_settled(stack: LocalStack, customer: Client) -
     assert refunds(stack.provider_log)[placed["id"]] == captures(stack.provider_log)[placed["id"]] == 1
 
 
-async def test_kitchen_says_when_it_is_ready(stack: LocalStack, customer: Client) -> None:
+async def test_kitchen_says_when_it_is_ready(stack: Stack, customer: Client) -> None:
     """A manual kitchen is one more GraphQL client."""
     placed = await customer.place_order("chez-margot", {"ratatouille": 1})
     statuses = []
@@ -141,7 +142,7 @@ async def test_kitchen_says_when_it_is_ready(stack: LocalStack, customer: Client
     assert statuses == PATH
 
 
-async def test_stranger_sees_nothing(stack: LocalStack, customer: Client) -> None:
+async def test_stranger_sees_nothing(stack: Stack, customer: Client) -> None:
     """An order is readable by those who take part in it: nobody else finds it or may watch it."""
     placed = await customer.place_order("sobaya", {"edamame": 1})
     async with speak_as(stack, "stranger", "customer") as stranger:
@@ -151,22 +152,14 @@ async def test_stranger_sees_nothing(stack: LocalStack, customer: Client) -> Non
     await customer.cancel(placed["id"])
 
 
-def command(stack: LocalStack, *words: str) -> subprocess.CompletedProcess[str]:
-    """One of our own programs, as a person of this system runs it."""
-    known = {"DEMAE_URL": stack.url, "JWT_SECRET": stack.jwt_secret, "PYTHONPATH": stack.known.layout.python_path}
-    return subprocess.run(
-        [sys.executable, "-m", *words], env=known, capture_output=True, text=True, check=False, timeout=120
-    )
-
-
-def test_first_order_is_told(stack: LocalStack) -> None:
+def test_first_order_is_told(stack: Stack) -> None:
     """The last step of `make up` prints the timeline and ends well."""
-    told = command(stack, "cli", "first-order")
+    told = programs.run(stack, "cli", "first-order")
     assert told.returncode == 0, told.stdout + told.stderr
     assert all(status in told.stdout for status in PATH)
 
 
-def test_actors_play_a_town(stack: LocalStack) -> None:
+def test_actors_play_a_town(stack: Stack) -> None:
     """Customers, kitchens and couriers bring every order to its end, in every kind of kitchen."""
-    told = command(stack, "actors", "--orders", "24", "--rate", "6", "--couriers", "12", "--period", "0.5")
+    told = programs.run(stack, "actors", "--orders", "24", "--rate", "6", "--couriers", "12", "--period", "0.5")
     assert told.returncode == 0, told.stdout + told.stderr

@@ -18,11 +18,11 @@ from chassis.kafka import Place
 from tests.support.counting import Counting, Happened, count, make_schema, running
 from tests.support.databases import TestServer
 from tests.support.waiting import until
-from tests.support.worlds import BrokerProcess, FakeWorld, RealWorld, World, publish, repeat, running_broker
+from tests.support.worlds import FakeWorld, OwnBroker, RealWorld, World, publish, repeat, running_broker
 
 
 @pytest.fixture(scope="session")
-def real_broker() -> Iterator[BrokerProcess]:
+def real_broker() -> Iterator[OwnBroker]:
     """One broker for the run."""
     with running_broker() as process:
         yield process

@@ -19,7 +19,7 @@ from confluent_kafka import Producer
 from chassis.topics import create_topics
 from tests.support.ports import free_port
 from tests.support.push import ROOT, SECRET, Step, new_order_id, raw, story, until
-from tests.support.worlds import BrokerProcess, running_broker
+from tests.support.worlds import OwnBroker, running_broker
 
 PATHS = os.pathsep.join(str(ROOT / path) for path in ("chassis/src", "services"))
 COMMAND = [sys.executable, "-m", "notifier"]
@@ -31,7 +31,7 @@ VALUES (gen_random_uuid(), %(event)s, %(id)s::text, %(payload)s, %(at)s, %(id)s:
 
 
 @pytest.fixture(scope="module")
-def broker() -> Iterator[BrokerProcess]:
+def broker() -> Iterator[OwnBroker]:
     """One broker with the journal's topic."""
     with running_broker() as process:
         create_topics(process.bootstrap, {TOPIC: {"partitions": 4}})
@@ -115,7 +115,7 @@ def test_missing_settings_are_named_at_once() -> None:
     assert (ended.returncode, named) == (78, {"DATABASE_URL", "KAFKA_BOOTSTRAP", "JWT_SECRET", "HTTP_PORT"})
 
 
-async def test_pushes_what_the_topic_brings(broker: BrokerProcess, service_database: Callable[..., str]) -> None:
+async def test_pushes_what_the_topic_brings(broker: OwnBroker, service_database: Callable[..., str]) -> None:
     """Snapshot from the table, then every record within a sweep's time, then complete; an orderly end on SIGTERM."""
     async with serving(broker.bootstrap, service_database) as service, raw(service.url) as client:
         steps, others = story(new_order_id()), story(new_order_id())

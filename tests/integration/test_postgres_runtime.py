@@ -1,4 +1,4 @@
-"""The Postgres that tests and the local runtime start."""
+"""The Postgres that tests start, as a process or as a container."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ def test_server_decodes_its_log(postgres: TestServer) -> None:
 def test_wrong_password_is_refused(postgres: TestServer) -> None:
     """Roles are told apart by their passwords, as everywhere else."""
     with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(postgres.cluster.url(password="wrong"))
+        psycopg.connect(postgres.url(password="wrong"))
 
 
 def test_blank_databases_are_apart(postgres: TestServer, blank_database: str) -> None:

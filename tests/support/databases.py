@@ -1,7 +1,6 @@
 """A real Postgres for tests: one server a run, one fresh database a test, cloned from a migrated template."""
 
 import os
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,19 +12,9 @@ from unittest import mock
 import psycopg
 from psycopg import sql
 
-from local import postgres
-from tests.support import ownership, ports
+from tests.support.parts import PASSWORD, Parts, own_parts
 
 ROOT = Path(__file__).resolve().parents[2]
-PASSWORD = "test"
-# A test's data need not outlive the machine.
-FAST = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "max_connections": "200",
-    "max_replication_slots": "20",
-    "max_wal_senders": "20",
-}
 TEMPLATE = "demae_template"
 
 
@@ -34,10 +23,10 @@ class TestServer:
     """The run's server. Every role's password is PASSWORD."""
 
     __test__ = False
-    cluster: postgres.Cluster
+    parts: Parts
 
-    def url(self, role: str = "postgres", database: str = "postgres") -> str:
-        return self.cluster.url(role, database)
+    def url(self, role: str = "postgres", database: str = "postgres", password: str = PASSWORD) -> str:
+        return self.parts.database_url(role, database, password)
 
     def create(self, template: str | None = None) -> str:
         """A new database's name: empty, or a clone of `template`."""
@@ -71,18 +60,9 @@ class TestServer:
 @contextmanager
 def running_server() -> Iterator[TestServer]:
     """A server of one's own, gone with its data at the end, whatever happens inside."""
-    ownership.sweep()
-    home = ownership.folder()
-    cluster = postgres.Cluster(home / "data", ports.free_port(), PASSWORD, FAST)
-    try:
-        postgres.initialise(cluster)
-        process = postgres.start(cluster, home / "log", ownership.mark())
-        try:
-            yield TestServer(cluster)
-        finally:
-            postgres.stop(process)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with own_parts() as parts:
+        parts.start("postgres")
+        yield TestServer(parts)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def sweep() -> None:
             _kill(process)
     for path in Path(tempfile.gettempdir()).glob("demae-test-*"):
         found = _FOLDER.match(path.name)
-        if found and not _alive(found[1]):
+        if found and not alive(found[1]):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -49,7 +49,7 @@ def _orphan(process: psutil.Process) -> bool:
     # The processes of a whole system carry the path of its state folder, which lies in a folder of the run.
     found = _FOLDER.match(Path(variables.get("DEMAE_MARK", "/")).parent.name)
     run = variables.get(MARK) or (found[1] if found else None)
-    return run is not None and not _alive(run)
+    return run is not None and not alive(run)
 
 
 def _kill(process: psutil.Process) -> None:
@@ -60,7 +60,8 @@ def _kill(process: psutil.Process) -> None:
         return
 
 
-def _alive(run: str) -> bool:
+def alive(run: str) -> bool:
+    """Whether the process of that name still runs here."""
     try:
         return _name(psutil.Process(int(run.partition("-")[0]))) == run
     except psutil.Error:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from string import Template
 from typing import Protocol
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Message, Producer, TopicPartition
@@ -22,10 +18,7 @@ from chassis.kafka import KafkaLog, Log, Place
 from chassis.settings import ServiceSettings
 from chassis.testing import FakeBroker
 from chassis.topics import create_topics
-from local import fetch, java
-from runtime import layout
-from tests.support import ownership, ports
-from tests.support.databases import ROOT
+from tests.support.parts import own_parts
 from tests.support.waiting import until
 
 PARTITIONS = 3
@@ -123,44 +116,19 @@ class RealWorld:
 
 
 @dataclass(frozen=True)
-class BrokerProcess:
+class OwnBroker:
     """A broker without anything else."""
 
     bootstrap: str
 
 
 @contextmanager
-def running_broker() -> Iterator[BrokerProcess]:
+def running_broker() -> Iterator[OwnBroker]:
     """A real broker of one's own, gone with its data at the end."""
-    ownership.sweep()
-    where = layout.from_environment()
-    fetch.fetch(where)
-    home = ownership.folder()
-    values = {"port": ports.free_port(), "controller": ports.free_port(), "data": home / "kafka"}
-    file = home / "broker.properties"
-    file.write_text(Template((ROOT / "deploy" / "local" / "broker.properties").read_text()).substitute(values))
-    jars = fetch.where(where).jars
-    quiet = f"-Dlog4j2.configurationFile={(ROOT / 'deploy' / 'connect' / 'log4j2.yaml').as_uri()}"
-    format_words = ["kafka.tools.StorageTool", "format", "-t", "demae-broker-of-tests", "-c", str(file)]
-    subprocess.run([*java.command(jars, java.TOOL), *format_words], capture_output=True, check=True)
-    options = (*java.BROKER, "-XX:TieredStopAtLevel=1", quiet)
-    bootstrap = f"127.0.0.1:{values['port']}"
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*java.command(jars, options), "kafka.Kafka", str(file)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **ownership.mark(), **java.ENVIRONMENT},
-            start_new_session=True,
-        )
-        try:
-            until(lambda: _answers(bootstrap), 60, "the broker")
-            yield BrokerProcess(bootstrap)
-        finally:
-            process.kill()
-            process.wait()
-            shutil.rmtree(home, ignore_errors=True)
+    with own_parts() as parts:
+        parts.start("kafka")
+        until(lambda: _answers(parts.kafka), 60, "the broker")
+        yield OwnBroker(parts.kafka)
 
 
 def _answers(bootstrap: str) -> bool:

@@ -1,0 +1,107 @@
+"""Containers of a test run: each carries the run's name, so that nothing of it stays on the engine.
+
+testcontainers' own reaper would need an image from a registry and a privileged socket; it is not used.
+"""
+
+import hashlib
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+# Read by testcontainers when it is imported.
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+if Path("/.dockerenv").exists():  # else it would look for the engine's bridge, from inside of which it is not
+    os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
+
+from docker.errors import APIError  # type: ignore[import-untyped]
+from testcontainers.core.docker_client import DockerClient
+
+from tests.support import ownership
+
+LABEL = "demae.test.run"
+PROJECT = "com.docker.compose.project"
+# The other pids of this name's runs may be of another machine that uses the same engine.
+HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
+_RUN = re.compile(r"^demae-test-(\d+-\d+)-([0-9a-f]{6})$")
+REMOVE_SECONDS = 60.0
+QUIET_SECONDS = 0.5  # what a killed client had asked for may come a little later
+
+
+def run_name() -> str:
+    """This run, as label of its containers, networks and volumes, and as name of its compose project."""
+    return f"demae-test-{ownership.name()}-{HOST}"
+
+
+def labels() -> dict[str, str]:
+    """For everything that is not made by compose."""
+    return {LABEL: run_name()}
+
+
+@contextmanager
+def engine() -> Iterator[Any]:
+    """The engine's API (docker.APIClient), of the same context as the command `docker`."""
+    client = DockerClient().client
+    try:
+        yield client.api
+    finally:
+        client.close()
+
+
+def things(run: str) -> list[str]:
+    """What there is of a run, as "container 1f3c", "network …", "volume …"."""
+    with engine() as api:
+        return [f"{kind} {name}" for kind, name, owner in _owned(api) if owner == run]
+
+
+def sweep() -> None:
+    """Removes what runs that are no more have left on the engine. Runs of other machines are theirs."""
+    with engine() as api:
+        runs = {owner for _, _, owner in _owned(api)}
+    for run in runs:
+        found = _RUN.match(run)
+        if found and found[2] == HOST and not ownership.alive(found[1]):
+            remove(run)
+
+
+def remove(run: str, seconds: float = REMOVE_SECONDS) -> None:
+    """Returns when nothing of the run is on the engine, and nothing more has come for a moment."""
+    deadline = time.monotonic() + seconds
+    quiet_since = time.monotonic()
+    with engine() as api:
+        while time.monotonic() - quiet_since < QUIET_SECONDS:
+            owned = [(kind, name) for kind, name, owner in _owned(api) if owner == run]
+            if owned:
+                quiet_since = time.monotonic()
+            if quiet_since > deadline:
+                raise RuntimeError(f"cannot be removed from the engine: {owned}")
+            for kind, name in owned:
+                with suppress(APIError):  # gone meanwhile, or still in use by what goes now: look again
+                    _remove(api, kind, name)
+            time.sleep(0.1)
+
+
+def _owned(api: Any) -> Iterator[tuple[str, str, str]]:
+    """Kind, name and run of everything that carries a run's name."""
+    found = [
+        *(("container", one["Id"], one["Labels"]) for one in api.containers(all=True)),
+        *(("network", one["Id"], one["Labels"]) for one in api.networks()),
+        *(("volume", one["Name"], one["Labels"]) for one in api.volumes()["Volumes"] or []),
+    ]
+    for kind, name, given in found:
+        run = (given or {}).get(LABEL) or (given or {}).get(PROJECT) or ""
+        if _RUN.match(run):
+            yield kind, name, run
+
+
+def _remove(api: Any, kind: str, name: str) -> None:
+    if kind == "container":
+        api.remove_container(name, force=True, v=True)
+    elif kind == "network":
+        api.remove_network(name)
+    else:
+        api.remove_volume(name, force=True)
