@@ -1,6 +1,7 @@
 # demae. `make` alone lists what there is. (GNU make 3.81 and a POSIX shell are enough.)
 .DEFAULT_GOAL := help
-.PHONY: help up down clean status logs psql run test check bench images lock new-service
+.PHONY: help up down clean status logs psql run test check bench images lock new-service \
+	k8s-images k8s-secrets k8s-release k8s-check
 
 # Any Python that is new enough; every other tool comes from requirements/ into .venv.
 PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -12,6 +13,7 @@ endif
 PREPARE = @$(PYTHON) deploy/local/prepare.py
 DEMAE = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m runtime
 # Those who only look need no Java, and nothing installed anew.
+CLUSTER_TOOLS = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m cluster
 THERE = @test -x .venv/bin/python || { echo "Nothing runs here yet: make up"; exit 1; }
 
 help: ## List the targets
@@ -49,8 +51,8 @@ run: ## Run S=payment in the foreground, in place of the supervised one
 	@$(DEMAE) run $(S)
 
 test: ## Run the checks, then every test, beside a running `make up`
-	$(PREPARE) dev
-	@PYTHONPATH=deploy .venv/bin/python -m local.suite $(ARGS)
+	$(PREPARE) dev --no-java
+	@PYTHONPATH="chassis/src:deploy" .venv/bin/python -m local.suite $(ARGS)
 
 check: ## Run linters, types and import rules
 	$(PREPARE) dev --no-java
@@ -70,3 +72,19 @@ lock: ## Resolve the dependencies of all pyproject files into requirements/
 new-service: ## Write the folder, tests and shared lines of a service NAME=loyalty
 	$(PREPARE) dev --no-java
 	@PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m scaffold "$(if $(findstring command,$(origin NAME)),$(NAME))"
+
+k8s-images: ## Build, and bring the images to REGISTRY=ghcr.io/me/demae or into CLUSTER=kind, k3d or minikube
+	$(PREPARE) dev --no-java
+	@$(CLUSTER_TOOLS) images --registry "$(REGISTRY)" --cluster "$(CLUSTER)" --cluster-name "$(CLUSTER_NAME)" $(if $(OFFLINE),--offline)
+
+k8s-secrets: ## Make the Secrets that are missing in kubectl's cluster (bootstrap does so by itself)
+	$(PREPARE) dev --no-java
+	@$(CLUSTER_TOOLS) secrets
+
+k8s-release: ## Render deploy/k8s into deploy/release/kubernetes-manifests.yaml
+	$(PREPARE) dev --no-java
+	@$(CLUSTER_TOOLS) release
+
+k8s-check: ## Render every kustomization, and check it against schemas and our policies
+	$(PREPARE) dev --no-java
+	@$(CLUSTER_TOOLS) check
