@@ -68,7 +68,7 @@ def build(root: Path, builds: Sequence[Build], say: Callable[[str], None]) -> No
 def _build(root: Path, one: Build) -> str:
     """-> one line with size and seconds."""
     began = time.monotonic()
-    log = root / ".run" / "images" / f"{one.name}.log"
+    log = root / ".run" / "images" / f"{one.name.replace(':', '-')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         done = subprocess.run(one.words(root), stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
