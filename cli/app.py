@@ -15,7 +15,7 @@ from rich.text import Text
 from cli import doctor, processes, purchase, render, story
 from cli.configuration import configuration
 from cli.errors import CommandError
-from cli.local import LocalRuntime
+from cli.runtime import here
 from cli.session import ALL, explain, page_of, speak_as, support
 from cli.tokens import HOURS, Role, mint
 from demae_client import Client, DemaeError, Order
@@ -240,20 +240,20 @@ def token(
 
 @app.command(rich_help_panel=RUN)
 def kill(process: Process) -> None:
-    """Kill one process of the local runtime with signal 9. Its supervisor starts it again."""
-    console.print(processes.kill(LocalRuntime(), process))
+    """Kill one process with signal 9. Its supervisor starts it again."""
+    console.print(processes.kill(here(), process))
 
 
 @app.command(rich_help_panel=RUN)
 def stop(process: Process) -> None:
-    """Stop one process of the local runtime, and leave it so."""
-    console.print(processes.stop(LocalRuntime(), process))
+    """Stop one process, and leave it so."""
+    console.print(processes.stop(here(), process))
 
 
 @app.command(rich_help_panel=RUN)
 def start(process: Process) -> None:
-    """Start one process of the local runtime that is stopped."""
-    console.print(processes.start(LocalRuntime(), process))
+    """Start one process that is stopped."""
+    console.print(processes.start(here(), process))
 
 
 @app.command(rich_help_panel=PLAY, add_help_option=False, context_settings={"ignore_unknown_options": True})
@@ -271,7 +271,7 @@ def actors(options: Annotated[list[str] | None, typer.Argument(help="See --help.
 @app.command("doctor", rich_help_panel=RUN)
 def examine() -> None:
     """Say what is missing or not well: prerequisites, ports, every process, the log's clock, lag, parked orders."""
-    if not doctor.report(LocalRuntime(), console):
+    if not doctor.report(here(), console):
         raise typer.Exit(1)
 
 

@@ -1,6 +1,5 @@
 """`demae doctor`: what is missing or not well, each with what to do about it."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 
 import httpx
@@ -10,8 +9,8 @@ from rich.text import Text
 
 from cli.configuration import configuration
 from cli.errors import CommandError
-from cli.health import Health, ask
-from cli.prerequisites import Finding, all_of_them
+from cli.health import Health
+from cli.prerequisites import Finding
 from cli.processes import Part, Runtime
 
 QUESTION = {"query": "{ __typename }"}
@@ -20,7 +19,7 @@ CLOCK = "tick_age_seconds"
 
 def report(runtime: Runtime, console: Console) -> bool:
     """Print every finding, the bad ones with their remedy. True when all is well."""
-    findings = [*all_of_them(), *asyncio.run(system(runtime))]
+    findings = [*runtime.prerequisites(), *system(runtime)]
     table = Table("", "part", "", box=None, show_header=False, pad_edge=False)
     for finding in findings:
         mark = Text("ok", "green") if finding.well else Text("!!", "bold red")
@@ -33,21 +32,14 @@ def report(runtime: Runtime, console: Console) -> bool:
     return not bad
 
 
-async def system(runtime: Runtime) -> list[Finding]:
+def system(runtime: Runtime) -> list[Finding]:
     """The edge, every process, and what their gauges say together."""
     try:
         parts = [part for part in runtime.parts() if part.running or not part.extra]
+        said = runtime.health(parts)
     except CommandError as error:
         return [Finding("runtime", False, str(error), "`make up` starts the system")]
-    async with httpx.AsyncClient() as client:
-        health = await asyncio.gather(*(answer(client, part) for part in parts))
-        found = [judge(part, said) for part, said in zip(parts, health, strict=True)]
-        return [*found, *log(health), await edge(client)]
-
-
-async def answer(client: httpx.AsyncClient, part: Part) -> Health | None:
-    """The part's own word on its health; None when it runs not or has no health server."""
-    return await ask(client, part.health) if part.health and part.running else None
+    return [*(judge(part, said.get(part.name)) for part in parts), *log(said.values()), edge()]
 
 
 def judge(part: Part, health: Health | None) -> Finding:
@@ -61,9 +53,9 @@ def judge(part: Part, health: Health | None) -> Finding:
     return Finding(part.name, well, said or f"ready (process {part.pid})", f"{said}; `make logs S={part.name}`")
 
 
-def log(answers: Iterable[Health | None]) -> list[Finding]:
+def log(answers: Iterable[Health]) -> list[Finding]:
     """The log's clock, the lag and the parked orders, over all processes."""
-    gauges = [health.gauges for health in answers if health is not None]
+    gauges = [health.gauges for health in answers]
     findings = []
     if ages := [found[CLOCK] for found in gauges if CLOCK in found]:
         findings.append(Finding("clock", True, f"the last tick came back out of the log {max(ages):.1f} s ago"))
@@ -78,11 +70,11 @@ def total(name: str, gauge: str, words: str, gauges: Sequence[object]) -> Findin
     return Finding(name, True, f"{sum(values):.0f} {words}")
 
 
-async def edge(client: httpx.AsyncClient) -> Finding:
+def edge() -> Finding:
     """One query through the front door."""
     try:
         url = configuration().url
-        asked = await client.post(f"{url}/graphql", json=QUESTION, timeout=5.0)
+        asked = httpx.post(f"{url}/graphql", json=QUESTION, timeout=5.0)
     except CommandError as error:
         return Finding("address", False, "not known", str(error))
     except httpx.HTTPError as error:

@@ -29,9 +29,14 @@ async def ask(client: httpx.AsyncClient, base: str) -> Health:
         metrics = await client.get(f"{base}/metrics", timeout=SECONDS)
     except httpx.HTTPError as error:
         return Health(False, (f"no answer from {base} ({type(error).__name__})",))
-    gauges = read(metrics.text) if metrics.status_code == httpx.codes.OK else {}
-    reasons = () if ready.status_code == httpx.codes.OK else why(ready.text)
-    return Health(ready.status_code == httpx.codes.OK, reasons, tuple(notes(gauges)), gauges)
+    return health((ready.status_code, ready.text), (metrics.status_code, metrics.text))
+
+
+def health(ready: tuple[int, str], metrics: tuple[int, str]) -> Health:
+    """Out of the answers, status and body, to /ready and /metrics."""
+    gauges = read(metrics[1]) if metrics[0] == httpx.codes.OK else {}
+    well = ready[0] == httpx.codes.OK
+    return Health(well, () if well else why(ready[1]), tuple(notes(gauges)), gauges)
 
 
 def why(body: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the machine must bring: Python, Java and Maven, each with the line that installs it."""
+"""What the machine must bring: Python, and Java with Maven or a container engine; each with how to install it."""
 
 import re
 import shutil
@@ -6,6 +6,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from containers.engine import Engine
+from runtime.errors import Refusal
 
 PYTHON = (3, 11)
 JAVA = 17
@@ -51,6 +54,20 @@ def maven() -> Finding:
     return Finding("maven", found is not None, found or "not found", INSTALL)
 
 
-def all_of_them() -> list[Finding]:
-    """Every prerequisite, present or not."""
+def engine(found: Engine | None = None) -> Finding:
+    """A container engine that is fit."""
+    try:
+        (found or Engine()).refuse_unfit()
+    except Refusal as refused:
+        return Finding("engine", False, "not fit", str(refused))
+    return Finding("engine", True, "answers, and is fit")
+
+
+def for_processes() -> list[Finding]:
+    """What local processes need, present or not."""
     return [python(), java(), maven()]
+
+
+def for_containers() -> list[Finding]:
+    """What containers need, present or not."""
+    return [python(), engine()]

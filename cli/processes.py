@@ -1,22 +1,21 @@
 """The processes of the running system, by the runtime that started them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from cli.errors import CommandError
+from cli.health import Health
+from cli.prerequisites import Finding
 
 
 @dataclass(frozen=True)
 class Part:
-    """One process. `state` is the supervisor's word; `health` the base address of its health server, if it has one.
-
-    `extra`: it runs only when somebody starts it.
-    """
+    """One process. `state` is the runtime's word in capitals; `extra`: it runs only when somebody starts it."""
 
     name: str
     state: str
     pid: int | None = None
-    health: str | None = None
     extra: bool = False
 
     @property
@@ -30,6 +29,12 @@ class Runtime(Protocol):
 
     def parts(self) -> list[Part]:
         """Every process, in the order of starting."""
+
+    def health(self, parts: Sequence[Part]) -> Mapping[str, Health]:
+        """What these say about themselves; those that say nothing, or do not run, are left out. Waits 2 s at most."""
+
+    def prerequisites(self) -> list[Finding]:
+        """What the machine must bring for this runtime, present or not."""
 
     def kill(self, name: str) -> None:
         """Signal 9 to the process; the runtime starts it again."""

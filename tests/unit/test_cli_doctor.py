@@ -1,14 +1,18 @@
 """The doctor's findings."""
 
+import io
 import json
+from collections.abc import Sequence
 
 import httpx
 import pytest
+from rich.console import Console
 
-from cli import health, prerequisites, processes
+from cli import doctor, health, prerequisites, processes
 from cli.doctor import judge, log
 from cli.errors import CommandError
 from cli.health import Health
+from cli.prerequisites import Finding
 from cli.processes import Part
 
 METRICS = """
@@ -88,13 +92,13 @@ def test_stopped_part_is_not_well() -> None:
 
 def test_unready_part_gives_its_reasons() -> None:
     """What the process says stands in the finding."""
-    found = judge(Part("payment", "RUNNING", 7, "http://x"), Health(False, ("database is away",)))
+    found = judge(Part("payment", "RUNNING", 7), Health(False, ("database is away",)))
     assert (found.well, found.detail) == (False, "database is away")
 
 
 def test_log_is_told_over_all_parts() -> None:
     """Lag is summed, the clock shown."""
-    said = {found.name: found.detail for found in log([Health(True, gauges={"consumer_lag": 2.0}), None])}
+    said = {found.name: found.detail for found in log([Health(True, gauges={"consumer_lag": 2.0})])}
     assert said == {"lag": "2 events behind the log", "parked": "0 events wait for a person"}
 
 
@@ -116,6 +120,12 @@ class FakeRuntime:
 
     def parts(self) -> list[Part]:
         return [Part("payment", "RUNNING", 7), Part("delivery", "STOPPED")]
+
+    def health(self, parts: Sequence[Part]) -> dict[str, Health]:
+        return {part.name: Health(False, ("database is away",)) for part in parts if part.running}
+
+    def prerequisites(self) -> list[Finding]:
+        return [Finding("python", True, "new")]
 
     def kill(self, name: str) -> None:
         self.done.append(f"kill {name}")
@@ -160,3 +170,13 @@ def test_unknown_part_is_named() -> None:
     """The names there are stand in the message."""
     with pytest.raises(CommandError, match="payment, delivery"):
         processes.kill(FakeRuntime(), "paymnt")
+
+
+def test_report_has_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a runtime says of its parts stands in the report, with what to do."""
+    monkeypatch.setattr(doctor, "edge", lambda: Finding("address", True, "answers"))
+    shown = Console(file=io.StringIO(), width=120)
+    assert not doctor.report(FakeRuntime(), shown)
+    assert isinstance(shown.file, io.StringIO)
+    for words in ("payment: database is away", "delivery: `./demae start delivery`", "2 of 6 are not well"):
+        assert words in shown.file.getvalue()

@@ -1,0 +1,27 @@
+"""The runtime of the system that DEMAE_STATE names, or that of this checkout."""
+
+from cli.containers import ContainerRuntime
+from cli.local import LocalRuntime
+from cli.prerequisites import Finding, for_containers, for_processes
+from cli.processes import Runtime
+from containers import system
+from containers.engine import Engine
+from runtime import layout
+from runtime.choose import COMPOSE, remembered
+
+
+def here() -> Runtime:
+    """As the last `make up` made it."""
+    where = layout.from_environment()
+    name = remembered(where.state)
+    if name == COMPOSE:
+        return ContainerRuntime(system.load(where))
+    return LocalRuntime() if name else Nowhere()
+
+
+class Nowhere(LocalRuntime):
+    """Where nothing was ever up, which every method but one says."""
+
+    def prerequisites(self) -> list[Finding]:
+        """Of the runtime that `make up` would take."""
+        return for_containers() if Engine().answers() else for_processes()
