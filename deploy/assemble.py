@@ -6,9 +6,11 @@ pyproject depends on, it may name files or folders, as patterns from the root:
 
     [tool.demae.image]
     files = ["contracts/schema.graphql"]
+    data = ["/var/lib/provider"]   # folders of the program's own: a volume mounted there takes their owner
 """
 
 import compileall
+import os
 import py_compile
 import re
 import shutil
@@ -21,6 +23,7 @@ from typing import Any
 MEMBERS = ("chassis", "client/python", "cli", "services/*", "demo/*", "deploy/*", "verify", "verify/*")
 # Patterns of what nobody reads at run time.
 LEFT_OUT = ("*.pyc", "README.md")
+USER = 10001  # whom every image runs as
 # The program of the image. It becomes `python -m NAME`, with the arguments of the container: same process, true name.
 START = 'import os\nimport sys\n\nos.execvp("python", ["python", "-m", "{name}", *sys.argv[1:]])\n'
 
@@ -81,6 +84,10 @@ def assemble(root: Path, folder: Path, target: Path) -> None:
         raise SystemExit(f"{folder.name}: not every file compiles")
     for path in [target, *target.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
+    for path in _image(folder).get("data", []):
+        own = target.parent / path.lstrip("/")
+        own.mkdir(parents=True, mode=0o750)
+        os.chown(own, USER, USER)
 
 
 def project(folder: Path) -> dict[str, Any]:
@@ -101,12 +108,18 @@ def _source(folder: Path) -> Path:
 
 def _named(root: Path, folder: Path) -> list[Path]:
     found = []
-    for pattern in _pyproject(folder).get("tool", {}).get("demae", {}).get("image", {}).get("files", []):
+    for pattern in _image(folder).get("files", []):
         matching = sorted(root.glob(pattern))
         if not matching:
             raise SystemExit(f"{folder.name}: [tool.demae.image] names {pattern}, and nothing is there")
         found += matching
     return found
+
+
+def _image(folder: Path) -> dict[str, Any]:
+    """The table [tool.demae.image], empty where there is none."""
+    table: dict[str, Any] = _pyproject(folder).get("tool", {}).get("demae", {}).get("image", {})
+    return table
 
 
 def _pyproject(folder: Path) -> dict[str, Any]:
