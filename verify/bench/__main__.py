@@ -67,7 +67,8 @@ def main(
 
 def measured(plan: run.Plan, ratios: bool) -> Result:
     """The whole run, with a line of progress."""
-    stack, say = find(), Progress()
+    say = Progress()
+    stack = find(say)
     result = uvloop.run(run.measure(stack, plan, say))
     if ratios:
         result = run.compare(stack, result, say)

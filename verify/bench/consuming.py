@@ -79,7 +79,7 @@ def measure(scratch: Scratch, loop: str) -> float:
         db.execute(BEGIN, [TOPIC, PARTITIONS - 1])
     own = {"DATABASE_URL": scratch.url(ROLE), "KAFKA_BOOTSTRAP": scratch.stack.kafka, "EVENTS": str(EVENTS)}
     words = [sys.executable, "-m", "bench.counting", loop]
-    environment = {**os.environ, "PYTHONPATH": scratch.stack.known.layout.python_path, **own}
+    environment = {**os.environ, "PYTHONPATH": scratch.stack.layout.python_path, **own}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
     if done.returncode != 0:
         raise ConsumingError(f"the {loop} loop failed: {done.stderr[-1000:]}")

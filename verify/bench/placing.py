@@ -143,7 +143,7 @@ def same_statements(scratch: Scratch, revision: str) -> tuple[str, dict[str, str
     The ids are made by the server, for pgbench cannot; everything else is the same text.
     """
     with psycopg.connect(scratch.url("postgres")) as db:
-        sample = db.execute(SAMPLE).fetchone()
+        sample, server = db.execute(SAMPLE).fetchone(), db.info.server_version
     if sample is None:
         raise PlacingError("api placed no order")
     wanted, document, data = sample
@@ -151,13 +151,14 @@ def same_statements(scratch: Scratch, revision: str) -> tuple[str, dict[str, str
         "customer": "bench-customer", "restaurant": RESTAURANT, "revision": revision, "allowance": "60",
         "input": "\\x" + bytes(wanted).hex(), "document": document, "data": data,
     }  # fmt: skip
-    script = f"\\set key random(1, 9000000000000000000)\n{by_pgbench(store.PLACE).strip()};\n"
+    script = f"\\set key random(1, 9000000000000000000)\n{by_pgbench(store.PLACE, server).strip()};\n"
     return script, variables
 
 
-def by_pgbench(statement: str) -> str:
-    """psycopg's placeholders as pgbench's variables; ids as calls."""
-    made = {"order": "uuidv7()", "event": "uuidv7()", "trace": "NULL"}
+def by_pgbench(statement: str, server: int) -> str:
+    """psycopg's placeholders as pgbench's variables; ids as calls of what the server (its version number) has."""
+    new_id = "uuidv7()" if server >= 180_000 else "gen_random_uuid()"
+    made = {"order": new_id, "event": new_id, "trace": "NULL"}
     return NAMED.sub(lambda match: made.get(match[1], f":{match[1]}"), statement)
 
 

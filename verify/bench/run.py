@@ -14,7 +14,7 @@ from bench.processes import spent, usage
 from bench.report import Idle, Result
 from bench.scratch import scratch
 from bench.stack import Stack
-from bench.truth import Truth
+from bench.truth import Truth, captures
 
 REST_SECONDS = 10.0  # of looking at the idle system, and of warming up; less in a short run
 
@@ -37,7 +37,7 @@ class Plan:
 async def measure(stack: Stack, plan: Plan, say: Say) -> Result:
     """All phases and the verdict. Raises LoadError, HttpError or ConnectionError when the load cannot begin."""
     idle = await at_rest(stack, plan.rest, say)
-    truth = Truth(stack.database("verify"), stack.provider_log)
+    truth = Truth(stack.database("verify"))
     load = Load(Target(stack.url, stack.jwt_secret, couriers=max(100, 2 * plan.window)))
     say("putting couriers on shift")
     await load.open()
@@ -45,7 +45,7 @@ async def measure(stack: Stack, plan: Plan, say: Say) -> Result:
     fixed, full = await phases(Bench(load, truth, stack.pids, say), load, plan)
     journal = truth.journal(marks)
     versions = {order: [fact.version for fact in facts] for order, facts in journal.items()}
-    found = violations(load.orders, truth.captures(), versions, load.failures)
+    found = violations(load.orders, captures(stack.provider_log), versions, load.failures)
     await load.close()
     truth.close()
     return Result(idle, fixed, full, journal, found)

@@ -37,7 +37,7 @@ def scratch(stack: Stack) -> Iterator[Scratch]:
     try:
         made = Scratch(stack)
         passwords = {**stack.passwords, ROLE: stack.passwords["verify"]}
-        migrate(made.url("postgres"), stack.known.layout.root / "services", passwords)
+        migrate(made.url("postgres"), stack.layout.root / "services", passwords)
         migrate(made.url("postgres"), OWN_SCHEMA, passwords)
         yield made
     finally:

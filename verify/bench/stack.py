@@ -1,64 +1,66 @@
-"""The running system under measure, as the local runtime knows it."""
+"""The running system under measure, whichever runtime holds it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
-from local import parts, supervise, system
-from local.control import here
-from runtime.errors import NotUpError
-from runtime.system import DATABASE
+from runtime import layout
+from runtime.choose import COMPOSE, remembered
+from runtime.errors import Refusal
 
 
 class StackError(Exception):
     """There is nothing to measure; says why."""
 
 
-@dataclass(frozen=True)
-class Stack:
-    """Addresses, secrets and process ids of one local system."""
-
-    known: system.System
-    pids: Mapping[str, int]
-    """Part → process id, the supervisor too."""
+class Stack(Protocol):
+    """Addresses, secrets and process ids of one system on this machine."""
 
     @property
     def url(self) -> str:
-        return self.known.url
+        """The edge, without a slash at the end."""
 
     @property
-    def jwt_secret(self) -> str:
-        return self.known.keys.jwt
+    def jwt_secret(self) -> str: ...
 
     @property
     def kafka(self) -> str:
-        return self.known.kafka
+        """The broker's host and port."""
 
     @property
-    def provider_log(self) -> Path:
-        return self.known.provider_log
+    def layout(self) -> layout.Layout: ...
 
     @property
     def passwords(self) -> Mapping[str, str]:
         """Database passwords by role."""
-        return self.known.keys.database
 
-    def database(self, role: str, name: str = DATABASE, password: str | None = None) -> str:
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """Part → the process whose family it is; what runs the parts too. Empty where the machine does not show it."""
+
+    @property
+    def provider_log(self) -> Path:
+        """The provider's own log: the file itself, or a copy of this moment."""
+
+    def database(self, role: str, name: str = "demae", password: str | None = None) -> str:
         """A database's address for a role."""
-        return self.known.cluster.url(role, name, password or self.passwords[role])
 
-    def environment(self, name: str) -> dict[str, str]:
-        """What the runtime gives the process called `name`."""
-        [process] = [one for one in self.known.processes if one.name == name]
-        return parts.environment(self.known, process)
+    def environment(self, process: str) -> Mapping[str, str]:
+        """What one of our processes needs to run beside the system, on this machine."""
 
 
-def find() -> Stack:
+def find(say: Callable[[str], None]) -> Stack:
     """The system that DEMAE_STATE names, or that of this checkout. Raises StackError when it is not up."""
+    state = layout.from_environment(os.environ).state
     try:
-        control = here()
-        pids = {name: one.state.pid for name, one in control.running().items() if one.state.pid}
-    except NotUpError as error:
+        # Each runtime is imported when it is the one.
+        if remembered(state) == COMPOSE:
+            from bench.stack_compose import find_compose  # noqa: PLC0415
+
+            return find_compose(say)
+        from bench.stack_local import find_local  # noqa: PLC0415
+
+        return find_local()
+    except Refusal as error:
         raise StackError(str(error)) from error
-    supervisor = int(supervise.pidfile(control.system).read_text())
-    return Stack(control.system, pids | {"supervisor": supervisor})

@@ -34,9 +34,8 @@ class Fact:
 class Truth:
     """A reading connection. Call `marks` before and after a phase to know what it wrote."""
 
-    def __init__(self, database: str, provider_log: Path) -> None:
+    def __init__(self, database: str) -> None:
         self._db = psycopg.connect(database, autocommit=True)
-        self._provider_log = provider_log
 
     def marks(self) -> dict[Table, int]:
         """The last number of every table that is published."""
@@ -54,19 +53,21 @@ class Truth:
             found.setdefault(order, []).append(Fact(version, kind, at))
         return found
 
-    def captures(self) -> Counter[str]:
-        """Successful charges by order, from the provider's log."""
-        return Counter(line["order_id"] for line in self._lines() if line["type"] == CAPTURED)
-
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        with self._provider_log.open("rb") as file:
-            for raw in file:
-                if raw.endswith(b"\n"):
-                    yield json.loads(raw)
-
     def close(self) -> None:
         """Close the connection."""
         self._db.close()
+
+
+def captures(provider_log: Path) -> Counter[str]:
+    """Successful charges by order, as the provider's own log says."""
+    return Counter(line["order_id"] for line in _lines(provider_log) if line["type"] == CAPTURED)
+
+
+def _lines(log: Path) -> Iterator[dict[str, Any]]:
+    with log.open("rb") as file:
+        for raw in file:
+            if raw.endswith(b"\n"):
+                yield json.loads(raw)
 
 
 def written(before: Marks, after: Marks) -> int:
