@@ -1,0 +1,160 @@
+"""A broker that is not ours: SASL and TLS on a real one, by the files of deploy/bring-your-own."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from confluent_kafka import Producer
+
+from bootstrap.reconcile import catalogue
+from chassis.errors import Transient
+from chassis.kafka import KafkaLog
+from chassis.settings import ServiceSettings
+from chassis.topics import create_topics, partitions
+from tests.support.databases import ROOT, TestServer, running_server
+from tests.support.ports import free_port
+from tests.support.secure_kafka import SecureBroker, connect_worker, make_certificate, secure_broker
+from tests.support.waiting import until
+
+PATHS = os.pathsep.join(str(ROOT / path) for path in ("chassis/src", "services", "deploy"))
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[SecureBroker]:
+    """A broker that asks for a password over TLS."""
+    with secure_broker() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[TestServer]:
+    """A Postgres whose slot is ours alone."""
+    with running_server() as running:
+        yield running
+
+
+def common(broker: SecureBroker, server: TestServer) -> dict[str, str]:
+    """The environment that every process shares."""
+    properties = json.dumps(broker.properties())
+    return {
+        **os.environ,
+        "PYTHONPATH": PATHS,
+        "KAFKA_BOOTSTRAP": broker.bootstrap,
+        "KAFKA_PROPERTIES": properties,
+        "ADMIN_DATABASE_URL": server.url(),
+        "DB_PASSWORD": "test",
+        "HEALTH_HOST": "127.0.0.1",
+        "HEALTH_PORT": str(free_port()),
+    }
+
+
+def test_bootstrap_makes_the_topics(broker: SecureBroker, server: TestServer) -> None:
+    """With the number of partitions of the catalogue."""
+    words = [sys.executable, "-m", "bootstrap", "once", "--seconds", "60"]
+    ended = subprocess.run(words, env=common(broker, server), capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    wanted = {name: topic["partitions"] for name, topic in catalogue().items()}
+    assert wanted.items() <= partitions(broker.bootstrap, broker.properties()).items()
+
+
+def test_consumer_reads_through_it(broker: SecureBroker) -> None:
+    """What another client wrote arrives in the client of a group."""
+    create_topics(broker.bootstrap, {"own.events": {"partitions": 1}}, properties=broker.properties())
+    producer = Producer({"bootstrap.servers": broker.bootstrap, **broker.properties()})
+    producer.produce("own.events", key=b"k", value=b"{}")
+    assert producer.flush(20) == 0
+    settings = ServiceSettings(
+        database_url="unused", kafka_bootstrap=broker.bootstrap, kafka_properties=broker.properties()
+    )
+    log = KafkaLog(settings, "own")
+    try:
+        log.subscribe(["own.events"], lambda places: dict.fromkeys(places, 0), lambda _places: None)
+        end = time.monotonic() + 30
+        while not (records := log.fetch(10, 0.5)) and time.monotonic() < end:
+            pass
+        assert [record.key for record in records] == [b"k"]
+    finally:
+        log.close()
+
+
+def test_wrong_password_says_so(broker: SecureBroker) -> None:
+    """Not a time-out that a person must guess at."""
+    with pytest.raises(Transient, match=r"_AUTHENTICATION.*Authentication failed") as refusal:
+        partitions(broker.bootstrap, broker.properties(password="another word"), seconds=5)
+    assert "another word" not in str(refusal.value)
+
+
+def test_untrusted_certificate_says_so(broker: SecureBroker, tmp_path: Path) -> None:
+    """The broker's certificate is not signed by whom the client trusts."""
+    _, stranger = make_certificate(tmp_path / "stranger")
+    with pytest.raises(Transient, match=r"_SSL.*certificate verify failed"):
+        partitions(broker.bootstrap, broker.properties(ca=stranger), seconds=5)
+
+
+def test_service_that_is_refused_waits(broker: SecureBroker, server: TestServer, tmp_path: Path) -> None:
+    """A refusal at start is the reason at /ready; nothing dies of it, and the password is nowhere."""
+    wrong = json.dumps(broker.properties(password="another word"))
+    url = server.url("delivery", server.template)
+    variables = {**common(broker, server), "KAFKA_PROPERTIES": wrong, "DATABASE_URL": url}
+    log = tmp_path / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen([sys.executable, "-m", "delivery"], env=variables, stderr=output) as p,
+    ):
+        try:
+            until(lambda: "_AUTHENTICATION" in not_ready(variables["HEALTH_PORT"]), 30, "the reason")
+            assert (p.poll(), "another word" in log.read_text()) == (None, False)
+        finally:
+            p.kill()
+
+
+def test_too_few_brokers_say_so(broker: SecureBroker) -> None:
+    """KAFKA_REPLICATION is held against what is there."""
+    with pytest.raises(Transient, match=r"topic thrice\.events: INVALID_REPLICATION_FACTOR"):
+        create_topics(broker.bootstrap, {"thrice.events": {"partitions": 1}}, 3, broker.properties())
+
+
+def test_whole_chain_runs_through_it(broker: SecureBroker, server: TestServer, tmp_path: Path) -> None:
+    """Connect with the documented lines, the keeper with the documented properties: a tick goes round."""
+    variables = common(broker, server)
+    subprocess.run([sys.executable, "-m", "bootstrap", "once"], env=variables, check=True, stdout=subprocess.DEVNULL)
+    with psycopg.connect(server.url()) as db:
+        port = db.info.port
+    with connect_worker(broker) as address:
+        variables |= {
+            "DATABASE_URL": server.url("keeper", "demae"),
+            "CONNECT_URL": address,
+            "CDC_DATABASE_HOST": "127.0.0.1",
+            "CDC_DATABASE_PORT": str(port),
+            "CDC_DATABASE_PASSWORD": "test",
+        }
+        log = tmp_path / "log"
+        with (
+            log.open("wb") as output,
+            subprocess.Popen([sys.executable, "-m", "keeper"], env=variables, stderr=output) as p,
+        ):
+            try:
+                until(lambda: not_ready(variables["HEALTH_PORT"]) == "", 90, "the first tick")
+                assert p.poll() is None
+            finally:
+                p.kill()
+
+
+def not_ready(port: str) -> str:
+    """What /ready says against it; empty when it is ready."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5):
+            return ""
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode()
+    except OSError as error:
+        return str(error)
