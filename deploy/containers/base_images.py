@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from containers.build import BuildError
@@ -13,22 +13,25 @@ NAME = re.compile(r"[A-Z]+_(IMAGE|DIGEST)")
 
 def overrides(root: Path) -> dict[str, str]:
     """Variable → image that holds on this checkout: those of the environment, else of the last `make images`."""
-    chosen = {name: value for name, value in os.environ.items() if value and NAME.fullmatch(name)}
-    return {**_read(_remembered(root)), **chosen}
+    return {**_read(_remembered(root)), **_of_environment()}
 
 
-def choose(root: Path, offline: bool) -> None:
-    """Remembers the stand-ins, or forgets them."""
+def chosen(root: Path, offline: bool) -> dict[str, str]:
+    """The same for a `make images` that begins: the last one's choice does not count."""
+    return {**(_read(_stand_ins(root)) if offline else {}), **_of_environment()}
+
+
+def remember(root: Path, offline: bool) -> None:
+    """Lets the stand-ins hold from now on, or no longer."""
     _remembered(root).unlink(missing_ok=True)
     if offline:
-        _remembered(root).parent.mkdir(exist_ok=True)
-        _remembered(root).write_text((root / "deploy" / "offline" / "images.env").read_text())
+        _remembered(root).write_text(_stand_ins(root).read_text())
 
 
-def ensure(root: Path, say: Callable[[str], None]) -> None:
+def ensure(root: Path, named: Mapping[str, str], say: Callable[[str], None]) -> None:
     """Pulls the bases of deploy/Dockerfile that are not here. Raises BuildError when one cannot be had."""
     engine = Engine()
-    for name in _wanted(root):
+    for name in _wanted(root, named):
         if engine.inspect("image", [name]):
             continue
         say(f"fetching the image {name} (once)")
@@ -40,6 +43,14 @@ def ensure(root: Path, say: Callable[[str], None]) -> None:
             )
 
 
+def _of_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if value and NAME.fullmatch(name)}
+
+
+def _stand_ins(root: Path) -> Path:
+    return root / "deploy" / "offline" / "images.env"
+
+
 def _remembered(root: Path) -> Path:
     return root / ".run" / "images.env"
 
@@ -49,7 +60,7 @@ def _read(file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
-def _wanted(root: Path) -> Iterator[str]:
-    named, dockerfile = overrides(root), (root / "deploy" / "Dockerfile").read_text()
+def _wanted(root: Path, named: Mapping[str, str]) -> Iterator[str]:
+    dockerfile = (root / "deploy" / "Dockerfile").read_text()
     for found in re.finditer(r"^ARG ((\w+)_IMAGE)=(\S+)$", dockerfile, re.MULTILINE):
         yield named.get(found[1], found[3]) + named.get(f"{found[2]}_DIGEST", "")

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,14 +54,12 @@ def tag(name: str) -> str:
 
 
 def make(root: Path, offline: bool, say: Callable[[str], None] = print) -> None:
-    """Builds all. Raises Refusal."""
+    """Builds all. Raises Refusal; what held before then holds still."""
     refuse_unfit()
     if offline:
         stand_ins.build(root, say)
-    base_images.choose(root, offline)
-    base_images.ensure(root, say)
-    build(root, list(_builds(root, images(root))), say)
-    _sweep()
+    _make(root, images(root), base_images.chosen(root, offline), say)
+    base_images.remember(root, offline)
 
 
 def ensure(root: Path, say: Callable[[str], None]) -> list[str]:
@@ -71,15 +69,20 @@ def ensure(root: Path, say: Callable[[str], None]) -> list[str]:
     """
     if os.environ.get("DEMAE_IMAGES") or os.environ.get("DEMAE_TAG"):
         return []
-    wanted = images(root)
+    named, wanted = overrides(root), images(root)
     built = _built(wanted)
-    stale = [image for image in wanted if built.get(tag(image.name)) != _digest(root, image)]
+    stale = [image for image in wanted if built.get(tag(image.name)) != _digest(root, image, named)]
     if stale:
         refuse_unfit()
-        base_images.ensure(root, say)
-        build(root, list(_builds(root, stale)), say)
-        _sweep()
+        _make(root, stale, named, say)
     return [image.name for image in stale]
+
+
+def _make(root: Path, wanted: list[Image], named: Mapping[str, str], say: Callable[[str], None]) -> None:
+    base_images.ensure(root, named, say)
+    build(root, list(_builds(root, wanted, named)), say)
+    # The images of ours that these took the names of.
+    Engine().attempt("image", "prune", "--force", "--filter", f"label={VENDOR}")
 
 
 def _image(root: Path, folder: Path) -> Image:
@@ -92,8 +95,8 @@ def _image(root: Path, folder: Path) -> Image:
     return Image(folder.name, said["description"], said["version"], where, (*parts, lock))
 
 
-def _builds(root: Path, wanted: list[Image]) -> Iterator[Build]:
-    named, revision = overrides(root), _revision(root)
+def _builds(root: Path, wanted: list[Image], named: Mapping[str, str]) -> Iterator[Build]:
+    revision = _revision(root)
     for image in wanted:
         own = {"SERVICE": image.name, "FOLDER": image.folder} if image.folder else {}
         said = {"DESCRIPTION": image.description, "VERSION": image.version, "REVISION": revision}
@@ -103,14 +106,14 @@ def _builds(root: Path, wanted: list[Image]) -> Iterator[Build]:
             dockerfile="deploy/Dockerfile",
             target="service" if image.folder else "edge",
             arguments={**named, **own, **said},
-            labels={DIGEST: _digest(root, image)},
+            labels={DIGEST: _digest(root, image, named)},
             more=_secrets(),
         )
 
 
-def _digest(root: Path, image: Image) -> str:
+def _digest(root: Path, image: Image, named: Mapping[str, str]) -> str:
     """Of everything that it is built from: another word, another image."""
-    found = hashlib.sha256(json.dumps(sorted(overrides(root).items())).encode())
+    found = hashlib.sha256(json.dumps(sorted(named.items())).encode())
     for file in assemble.files(root, [*SHARED, *image.parts]):
         found.update(f"{file.relative_to(root)}\n".encode() + file.read_bytes())
     return found.hexdigest()[:12]
@@ -127,11 +130,6 @@ def _secrets() -> list[str]:
     """pip's settings, when a person named their file: there while packages are fetched, and in no layer."""
     settings = os.environ.get("PIP_CONFIG_FILE", "")
     return ["--secret", f"id=pip.conf,src={settings}"] if Path(settings).is_file() else []
-
-
-def _sweep() -> None:
-    """Forgets the images of ours that newer ones took the names of."""
-    Engine().attempt("image", "prune", "--force", "--filter", f"label={VENDOR}")
 
 
 def _revision(root: Path) -> str:
