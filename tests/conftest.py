@@ -1,7 +1,9 @@
 """Fixtures that every test may ask for. Nothing starts until a test asks: unit and contract tests need no server."""
 
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -27,11 +29,18 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> str:
     """Before the first test, whose time is bounded: the images. Says so when that changes the runtime."""
-    if not any("stack" in getattr(item, "fixturenames", ()) for item in items):
+    if not any("running_stack" in getattr(item, "fixturenames", ()) for item in items):
         return ""
     before = config.stash[RUNTIME]
-    config.stash[RUNTIME] = ready = runtimes.prepare(before, os.environ)
+    terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+    config.stash[RUNTIME] = ready = runtimes.prepare(before, os.environ, terminal.write_line)
     return "" if ready is before else f"runtime: {ready.about}"
+
+
+def pytest_unconfigure() -> None:
+    """Whatever a test has left on the engine, or an interrupt at the wrong moment."""
+    if runs := sys.modules.get("tests.support.container_runs"):
+        runs.remove_own()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -63,7 +63,7 @@ def test_ended_run_leaves_nothing(tiny: Callable[[str], Run], mood: str, code: i
     run = tiny(mood)
     name = name_of(run)
     told(run, "there")
-    assert (run.wait(60), container_runs.things(name)) == (code, [])
+    assert (run.wait(120), container_runs.things(name)) == (code, [])
 
 
 def test_interrupted_test_leaves_nothing(tiny: Callable[[str], Run]) -> None:
@@ -72,7 +72,7 @@ def test_interrupted_test_leaves_nothing(tiny: Callable[[str], Run]) -> None:
     name = name_of(run)
     told(run, "there")
     run.send_signal(signal.SIGINT)
-    run.communicate(timeout=60)
+    run.communicate(timeout=120)
     assert (run.returncode, container_runs.things(name)) == (2, [])
 
 
@@ -82,7 +82,7 @@ def test_interrupted_start_leaves_nothing(tiny: Callable[[str], Run]) -> None:
     name = name_of(run)
     until(lambda: container_runs.things(name), 30, "something of the run")
     run.send_signal(signal.SIGINT)
-    run.communicate(timeout=60)
+    run.communicate(timeout=120)
     assert (run.returncode, container_runs.things(name)) == (2, [])
 
 

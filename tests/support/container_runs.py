@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ REMOVE_SECONDS = 60.0
 QUIET_SECONDS = 0.5  # what a killed client had asked for may come a little later
 
 
+@cache
 def run_name() -> str:
     """This run, as label of its containers, networks and volumes, and as name of its compose project."""
     return f"demae-test-{ownership.name()}-{HOST}"
@@ -66,6 +68,12 @@ def sweep() -> None:
         found = _RUN.match(run)
         if found and found[2] == HOST and not ownership.alive(found[1]):
             remove(run)
+
+
+def remove_own() -> None:
+    """What this run has made; does nothing, and asks nobody, when it has made nothing."""
+    if run_name.cache_info().currsize:
+        remove(run_name())
 
 
 def remove(run: str, seconds: float = REMOVE_SECONDS) -> None:

@@ -4,7 +4,6 @@ RUNTIME=compose, local or url says so. Without it: the address in DEMAE_E2E_URL,
 answers, else local processes. What is asked for by name and is not there ends the run.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -21,15 +20,19 @@ from tests.support import stack_url
 from tests.support.stack import Stack
 
 NAMES = ("compose", "local", "url")
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """`prepare` is what takes minutes the first time; it raises Refusal. `about` is for the header of the run."""
+    """`prepare` is what takes minutes the first time, and tells how far it is; it raises Refusal.
+
+    `about` is for the header of the run.
+    """
 
     name: str
     about: str
-    prepare: Callable[[], None]
+    prepare: Callable[[Tell], None]
     start: Callable[[], AbstractContextManager[Stack]]
 
 
@@ -51,10 +54,10 @@ def choose(variables: Mapping[str, str]) -> Runtime:
         return local(str(refused))
 
 
-def prepare(chosen: Runtime, variables: Mapping[str, str]) -> Runtime:
+def prepare(chosen: Runtime, variables: Mapping[str, str], tell: Tell) -> Runtime:
     """The runtime, ready to start: another one when its images cannot be had and it was not asked for by name."""
     try:
-        chosen.prepare()
+        chosen.prepare(tell)
     except Refusal as refused:
         if variables.get("RUNTIME"):
             raise pytest.UsageError(f"RUNTIME={chosen.name}: {refused}") from None
@@ -66,7 +69,7 @@ def local(reason: str) -> Runtime:
     """Local processes."""
     from tests.support.stack_local import local_stack  # noqa: PLC0415  (what the others need not have)
 
-    return Runtime("local", f"local processes ({reason})", lambda: None, local_stack)
+    return Runtime("local", f"local processes ({reason})", lambda _tell: None, local_stack)
 
 
 def refuse_without_java() -> None:
@@ -90,9 +93,6 @@ def _url(variables: Mapping[str, str]) -> Runtime:
     if missing := [name for name in stack_url.REQUIRED if not variables.get(name)]:
         raise pytest.UsageError(f"RUNTIME=url: set {' and '.join(missing)}.")
     given = {name: variables[name] for name in variables if name.startswith("DEMAE_E2E_") or name == "JWT_SECRET"}
-    return Runtime("url", f"what is at {given['DEMAE_E2E_URL']}", lambda: None, lambda: stack_url.url_stack(given))
-
-
-def of_environment() -> Runtime:
-    """As the environment of this process says."""
-    return choose(os.environ)
+    return Runtime(
+        "url", f"what is at {given['DEMAE_E2E_URL']}", lambda _tell: None, lambda: stack_url.url_stack(given)
+    )

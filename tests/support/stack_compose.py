@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -140,9 +140,9 @@ class ComposeStack(Stack):
         return "\n".join(self.logs(process).splitlines()[-15:])
 
 
-def build() -> None:
+def build(tell: Callable[[str], None]) -> None:
     """The images of what is in the checkout now. Raises Refusal."""
-    images.ensure(layout.ROOT, lambda line: print(f"  {line}", flush=True))  # noqa: T201
+    images.ensure(layout.ROOT, tell)
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def no_stack() -> Iterator[Stack]:
     yield UrlStack(KNOWN)
 
 
-def unbuilt() -> None:
+def unbuilt(_tell: runtimes.Tell) -> None:
     raise Refusal("demae/api:dev is not built")
 
 
@@ -98,14 +98,14 @@ UNBUILT = runtimes.Runtime("compose", "containers", unbuilt, no_stack)
 
 def test_missing_images_mean_processes() -> None:
     """When nobody asked for containers by name; the reason is told."""
-    chosen = runtimes.prepare(UNBUILT, {})
+    chosen = runtimes.prepare(UNBUILT, {}, print)
     assert (chosen.name, chosen.about) == ("local", "local processes (demae/api:dev is not built)")
 
 
 def test_missing_images_end_a_forced_run() -> None:
     """Instead of another runtime."""
     with pytest.raises(pytest.UsageError, match="RUNTIME=compose: demae/api:dev is not built"):
-        runtimes.prepare(UNBUILT, {"RUNTIME": "compose"})
+        runtimes.prepare(UNBUILT, {"RUNTIME": "compose"}, print)
 
 
 def test_address_stack_speaks_to_it() -> None:
