@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import psycopg
 
-from bootstrap.reconcile import reconcile
+from bootstrap.reconcile import Reconciler
 from bootstrap.settings import Settings
 from bootstrap.watch import Watch
 from chassis.database import said
@@ -23,8 +23,14 @@ def once(settings: Settings, seconds: float) -> None:
     """Says what it made. Waits up to `seconds` for Postgres and Kafka, then ends with code 1 and the reason."""
     deadline = time.monotonic() + seconds
     made: list[str] = []
+
+    def tell(line: str) -> None:
+        made.append(line)
+        _say(line)
+
+    reconciler = Reconciler(settings, tell, _say)
     waiting = ""
-    while reason := _try(settings, made):
+    while reason := _try(reconciler):
         if time.monotonic() >= deadline:
             _fail(f"gave up after {seconds:.0f} s: {reason}")
         if reason != waiting:
@@ -35,15 +41,10 @@ def once(settings: Settings, seconds: float) -> None:
         _say("everything is there: database, roles, tables and topics")
 
 
-def _try(settings: Settings, made: list[str]) -> str:
+def _try(reconciler: Reconciler) -> str:
     """-> what is not there yet; empty when all is done."""
-
-    def tell(line: str) -> None:
-        made.append(line)
-        _say(line)
-
     try:
-        reconcile(settings, tell, _say)
+        reconciler.round()
     except Transient as error:
         return str(error)
     except (Fatal, psycopg.Error) as error:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
@@ -10,7 +11,7 @@ from psycopg import sql
 
 from chassis.database import TROUBLE, said
 from chassis.errors import Fatal, Transient
-from chassis.migrate import migrate
+from chassis.migrate import discover, migrate, pending, roles
 
 CONNECT_SECONDS = 5
 
@@ -29,10 +30,27 @@ def prepare(admin_url: str, database: str, services: Path, passwords: Mapping[st
         raise Transient(f"postgres: {said(error)}") from error
 
 
+def complete(admin_url: str, database: str, services: Path) -> bool:
+    """Whether nothing is missing: a look that changes nothing. Raises Transient while the server is away."""
+    ours = located(admin_url, database=database)
+    try:
+        with _connect(admin_url) as admin:
+            if not _exists(admin, database):
+                return False
+        with _connect(ours) as db:
+            known = {row[0] for row in db.execute("SELECT rolname FROM pg_roles").fetchall()}
+            left = (name for schema, folder in discover(services).items() for name in pending(db, schema, folder))
+            return known.issuperset(roles(services)) and next(left, None) is None
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+        return False
+    except TROUBLE as error:
+        raise Transient(f"postgres: {said(error)}") from error
+
+
 def make(admin_url: str, database: str) -> bool:
     """-> whether this call made it."""
-    with psycopg.connect(admin_url, autocommit=True, connect_timeout=CONNECT_SECONDS) as admin:
-        if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+    with _connect(admin_url) as admin:
+        if _exists(admin, database):
             return False
         # Another bootstrap may be doing the same.
         with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
@@ -51,3 +69,11 @@ def located(url: str, *, database: str, role: str = "", password: str = "") -> s
     return urlunsplit(
         parts._replace(netloc=f"{login}@{where}" if login else where, path=f"/{quote(database, safe='')}")
     )
+
+
+def _connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS)
+
+
+def _exists(admin: psycopg.Connection[tuple[Any, ...]], database: str) -> bool:
+    return admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone() is not None

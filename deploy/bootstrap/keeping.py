@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from bootstrap.secrets import BOOTSTRAP, PERSON, POSTGRES, PROVIDER, Values, password_in, roles, secrets_of
-from chassis.migrate import CDC, discover_roles
+from bootstrap.secrets import BOOTSTRAP, PERSON, POSTGRES, PROVIDER, Values, password_in, secrets_of
+from chassis.migrate import CDC, discover_roles, roles
 
 Tell = Callable[[str], None]
 

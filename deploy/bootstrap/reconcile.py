@@ -1,37 +1,67 @@
 """One round: everything that is missing is made, what is there is left alone."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap import database, keeping, kubernetes
 from bootstrap.settings import ROOT, Settings
+from chassis.migrate import passwords_from_environment, roles
 from chassis.topics import Topics, create_topics
 
 Tell = Callable[[str], None]
 
 
-def reconcile(settings: Settings, tell: Tell, note: Tell, root: Path = ROOT) -> None:
-    """Tells what it made. Raises Transient while something is not there yet, Fatal and psycopg.Error for a person."""
-    services = root / "services"
-    admin_url, passwords = _access(settings, services, tell, note)
-    for name in database.prepare(admin_url, settings.database_name, services, passwords):
-        tell(f"applied {name}")
-    properties = settings.kafka_properties
-    for name in create_topics(settings.kafka_bootstrap, catalogue(root), settings.kafka_replication, properties):
-        tell(f"made topic {name}")
+@dataclass(frozen=True)
+class Access:
+    """The server as its administrator, and what the roles' passwords must be."""
+
+    admin_url: str
+    passwords: dict[str, str]
+
+
+class Reconciler:
+    """`tell` is given what was made, `note` what a person may want to know."""
+
+    def __init__(self, settings: Settings, tell: Tell, note: Tell, root: Path = ROOT) -> None:
+        self._settings = settings
+        self._tell = tell
+        self._note = note
+        self._root = root
+        self._services = root / "services"
+        self._done: Access | None = None
+
+    def round(self) -> None:
+        """Raises Transient while something is not there yet, Fatal and psycopg.Error for a person."""
+        access = self._access()
+        name = self._settings.database_name
+        # What is complete is only looked at: a GRANT that changes nothing makes every session plan its statements anew.
+        if access != self._done or not database.complete(access.admin_url, name, self._services):
+            for file in database.prepare(access.admin_url, name, self._services, access.passwords):
+                self._tell(f"applied {file}")
+            self._done = access
+        self._topics()
+
+    def _topics(self) -> None:
+        known = self._settings
+        made = create_topics(
+            known.kafka_bootstrap, catalogue(self._root), known.kafka_replication, known.kafka_properties
+        )
+        for name in made:
+            self._tell(f"made topic {name}")
+
+    def _access(self) -> Access:
+        known = self._settings
+        if not known.secret_store:
+            return Access(known.admin_database_url, passwords_from_environment(roles(self._services)))
+        store = kubernetes.in_cluster()
+        address = known.postgres_address
+        values = keeping.keep(store, self._services, known.database_name, address, self._tell, self._note)
+        return Access(values.admin_url, dict(values.passwords))
 
 
 def catalogue(root: Path = ROOT) -> Topics:
     """The topics that the contracts know."""
     said: Topics = json.loads((root / "contracts" / "topics.json").read_text())
     return said
-
-
-def _access(settings: Settings, services: Path, tell: Tell, note: Tell) -> tuple[str, Mapping[str, str] | None]:
-    """The administrator's URL and the roles' passwords (None: as the environment says)."""
-    if not settings.secret_store:
-        return settings.admin_database_url, None
-    store = kubernetes.in_cluster()
-    values = keeping.keep(store, services, settings.database_name, settings.postgres_address, tell, note)
-    return values.admin_url, values.passwords

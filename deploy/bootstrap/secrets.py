@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from bootstrap.database import located
 from bootstrap.settings import DATABASE
-from chassis.migrate import CDC, VERIFY, discover_roles
+from chassis.migrate import CDC, discover_roles, roles
 
 BOOTSTRAP, PERSON, PROVIDER, POSTGRES = "bootstrap", "person", "provider", "postgres"
 
@@ -41,11 +41,6 @@ def secrets_of(services: Path, values: Values, database: str = DATABASE) -> dict
             **{f"DB_PASSWORD_{role.upper()}": values.passwords[role] for role in roles(services)},
         },
     }
-
-
-def roles(services: Path) -> list[str]:
-    """Every role that logs in with a password of ours."""
-    return [*discover_roles(services), CDC, VERIFY]
 
 
 def password_in(url: str) -> str:

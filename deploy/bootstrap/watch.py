@@ -4,7 +4,7 @@ import queue
 
 import psycopg
 
-from bootstrap.reconcile import reconcile
+from bootstrap.reconcile import Reconciler
 from bootstrap.settings import Settings
 from chassis.database import said
 from chassis.errors import Fatal, Transient
@@ -18,7 +18,7 @@ class Watch:
     """`run` blocks until `stop`. What fails is tried again: a person may mend it, and nothing is gained by dying."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._reconciler = Reconciler(settings, self._tell, self._note)
         self._stop: queue.SimpleQueue[None] = queue.SimpleQueue()  # reentrant: `stop` is called from a signal handler
         self._reason: str | None = "nothing has been looked at yet"
         self._noted: set[str] = set()
@@ -51,7 +51,7 @@ class Watch:
 
     def _try(self) -> str | None:
         try:
-            reconcile(self._settings, self._tell, self._note)
+            self._reconciler.round()
         except (Transient, Fatal, psycopg.Error) as error:
             return said(error)
         return None

@@ -60,18 +60,23 @@ def discover_roles(services: Path) -> list[str]:
     return sorted(names)
 
 
+def roles(services: Path) -> list[str]:
+    """Every role that logs in with a password of ours."""
+    return [*discover_roles(services), CDC, VERIFY]
+
+
 def migrate(admin_url: str, services: Path, passwords: Mapping[str, str] | None = None) -> list[str]:
     """Bring the database at `admin_url` up to date; -> the files applied, as `schema/name`.
 
-    `admin_url`'s role must be able to create roles (superuser, or CREATEROLE + REPLICATION on a managed server).
+    `admin_url`'s role owns the database and may create roles; that of change data capture, which must be allowed to
+    replicate, is made by a superuser, or beforehand by somebody who may hand that on.
     `passwords` by role name, `*` for the rest; default from DB_PASSWORD_<ROLE> and DB_PASSWORD.
     Raises Fatal when an applied file was changed, psycopg.Error when a file fails (that file is rolled back whole).
     """
     schemas = discover(services)
-    roles = discover_roles(services)
-    words = passwords if passwords is not None else passwords_from_environment([*roles, CDC, VERIFY])
+    words = passwords if passwords is not None else passwords_from_environment(roles(services))
     with psycopg.connect(admin_url, autocommit=True) as db, locked(db):
-        make_roles(db, roles, words)
+        make_roles(db, discover_roles(services), words)
         applied = []
         for schema in schemas:
             make_schema(db, schema)
@@ -81,9 +86,9 @@ def migrate(admin_url: str, services: Path, passwords: Mapping[str, str] | None 
     return applied
 
 
-def passwords_from_environment(roles: Sequence[str]) -> dict[str, str]:
+def passwords_from_environment(names: Sequence[str]) -> dict[str, str]:
     """DB_PASSWORD_<ROLE>, else DB_PASSWORD, variables or secret files; Fatal naming every role that has neither."""
-    words = {role: secret(f"DB_PASSWORD_{role.upper()}") or secret("DB_PASSWORD") for role in roles}
+    words = {name: secret(f"DB_PASSWORD_{name.upper()}") or secret("DB_PASSWORD") for name in names}
     if missing := [f"DB_PASSWORD_{r.upper()}" for r, word in words.items() if not word]:
         raise Fatal(f"set DB_PASSWORD, or each of: {', '.join(missing)}")
     return words
@@ -118,7 +123,6 @@ def make_roles(db: psycopg.Connection, names: Sequence[str], passwords: Mapping[
         for setting, value in limits.items():
             statement = sql.SQL("ALTER ROLE {} SET {} = {}")
             db.execute(statement.format(sql.Identifier(name), sql.Identifier(setting), sql.Literal(value)))
-    db.execute(sql.SQL("GRANT pg_read_all_data TO {}").format(sql.Identifier(VERIFY)))
     database = db.info.dbname
     db.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(sql.Identifier(database), sql.Identifier(MIGRATOR)))
 
@@ -133,15 +137,16 @@ def make_role(db: psycopg.Connection, name: str, attributes: str) -> None:
 
 def make_schema(db: psycopg.Connection, name: str) -> None:
     """The schema, and what its role may do with the tables that will be made in it."""
-    names = {"schema": sql.Identifier(name), "owner": sql.Identifier(MIGRATOR), "cdc": sql.Identifier(CDC)}
+    names = {"schema": name, "owner": MIGRATOR, "cdc": CDC, "verify": VERIFY}
     for statement in (
         "CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}",
-        "GRANT USAGE ON SCHEMA {schema} TO {schema}, {cdc}",
+        "GRANT USAGE ON SCHEMA {schema} TO {schema}, {cdc}, {verify}",
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {schema}"
         " GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {schema}",
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {schema} GRANT USAGE ON SEQUENCES TO {schema}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {schema} GRANT SELECT ON TABLES TO {verify}",
     ):
-        db.execute(sql.SQL(statement).format(**names))
+        db.execute(sql.SQL(statement).format(**{key: sql.Identifier(value) for key, value in names.items()}))
     db.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(MIGRATOR)))
     db.execute(
         sql.SQL(
