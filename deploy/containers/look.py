@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -87,7 +88,7 @@ def _become(known: System, *words: str) -> NoReturn:
     os.execvpe("docker", ["docker", *words], {**os.environ, **compose.environment(known)})
 
 
-def run(known: System, name: str) -> NoReturn:
+def run(known: System, name: str) -> None:
     """Puts one process into the foreground: a container like its own, with this tree's code in place of the image's."""
     process = single(known.processes, name)
     found = containers(known)
@@ -96,10 +97,19 @@ def run(known: System, name: str) -> NoReturn:
     if process.name in found:
         known.engine.ask("stop", found[process.name].id)
     print(f"{process.name} in the foreground. Ctrl-C ends it; `make up` gives it back.", flush=True)
-    own = ["--rm", "--no-deps", "--use-aliases", "--name", f"{known.project}-{process.name}-run"]
+    hand = f"{known.project}-{process.name}-run"
     terminal = [] if sys.stdin.isatty() else ["--no-TTY"]
-    words = ["run", *own, *terminal, *_source(known, process), process.name]
-    _become(known, *compose.command(known, "--profile", "*", *words))
+    words = ["run", "--rm", "--no-deps", "--use-aliases", "--name", hand, *terminal, *_source(known, process)]
+    try:
+        command = ["docker", *compose.command(known, "--profile", "*", *words, process.name)]
+        code = subprocess.run(command, env=compose.environment(known), check=False).returncode
+    except KeyboardInterrupt:
+        code = 130
+    finally:
+        # On a terminal Ctrl-C reaches the process itself; else it ends compose, and the container would run on.
+        known.engine.attempt("stop", hand)
+        known.engine.attempt("rm", hand)
+    raise SystemExit(code)
 
 
 def _source(known: System, process: Process) -> list[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from containers import compose
 from containers.engine import GONE, EngineError, EngineGone
-from containers.observe import Container, containers
+from containers.observe import PROJECT, Container, containers
 from containers.probe import why_not
 from containers.system import System
+from runtime import layout
 from runtime.errors import PartFailedError, PortTaken
 from runtime.person import say
 from runtime.waiting import Reason, Waiting, shown
@@ -19,6 +20,8 @@ from runtime.waiting import Reason, Waiting, shown
 # What fails is noticed at once: this bounds what only takes long, on a machine with other work.
 READY_SECONDS = 180.0
 POLL_SECONDS = 0.5
+# How bootstrap begins a line about something that was not there.
+MADE = ("applied ", "made ")
 PORT = re.compile(r"port is already allocated|address already in use|ports are not available", re.I)
 MISSING = re.compile(r"no such image|pull access denied|manifest unknown", re.I)
 
@@ -45,12 +48,32 @@ class Watched:
         return tail(self._known, name)
 
 
+class Bootstrap:
+    """What bootstrap says that it made at its last start, told once it has ended."""
+
+    def __init__(self, known: System, before: Mapping[str, Container]) -> None:
+        self.made: list[str] = []
+        self._known = known
+        self._told = before["bootstrap"].since if "bootstrap" in before else 0.0
+
+    def look(self, found: Mapping[str, Container]) -> None:
+        one = found.get("bootstrap")
+        if one is None or one.status != "exited" or one.since == self._told:
+            return
+        self._told = one.since
+        said = self._known.engine.ask("logs", "--since", str(int(one.since)), one.id)
+        for line in said.splitlines():
+            if line.startswith(MADE):
+                self.made.append(line)
+                say(line)
+
+
 def start(known: System, before: Mapping[str, Container]) -> list[str]:
-    """Returns when all are ready; -> those that were started or made anew. Raises PartFailedError, and Refusal.
+    """Returns when all are ready; -> what was started, or made by bootstrap. Raises PartFailedError, and Refusal.
 
     Where nothing was there before and the engine refuses, nothing half made is left.
     """
-    watched, fresh = Watched(known), list[str]()
+    watched, fresh, bootstrap = Watched(known), list[str](), Bootstrap(known, before)
     waiting = Waiting(watched, [], say)
     with _undone(known, before), _compose_up(known) as starting:
         while waiting.pending or starting.poll() is None:
@@ -58,16 +81,18 @@ def start(known: System, before: Mapping[str, Container]) -> list[str]:
                 if name not in fresh:
                     fresh.append(name)
                     waiting.add(name)
+            bootstrap.look(watched.found)
             waiting.look(READY_SECONDS)
             _refuse_failed(known, starting)
             time.sleep(POLL_SECONDS)
         _refuse_failed(known, starting)
+    bootstrap.look(watched.look())
     # Of what ran already nothing is said while it is well.
     others = Waiting(watched, [name for name in known.wanted() if name not in fresh], lambda _line: None)
     while others.pending:
         others.look(READY_SECONDS)
         time.sleep(POLL_SECONDS if others.pending else 0)
-    return fresh
+    return [*fresh, *bootstrap.made]
 
 
 def tail(known: System, name: str) -> str:
@@ -100,12 +125,17 @@ def _compose_up(known: System) -> Iterator["subprocess.Popen[bytes]"]:
 
 @contextmanager
 def _undone(known: System, before: Mapping[str, Container]) -> Iterator[None]:
-    """Where the engine refused, what it had begun is taken away; a part that fails is left for a person to look at."""
+    """Where the engine refuses a new system, all that it had begun is taken away again.
+
+    A part that fails is left for a person to look at, and so is everything that has data.
+    """
+    volumes = known.engine.ask("volume", "ls", "--quiet", "--filter", f"label={PROJECT}={known.project}")
     try:
         yield
     except (EngineError, PortTaken):
-        if not before:
-            known.engine.attempt(*compose.command(known, "down"), variables=compose.environment(known))
+        if not before and not volumes:
+            known.engine.attempt(*compose.command(known, "down", "--volumes"), variables=compose.environment(known))
+            layout.remember(known.layout.state, runtime="")
         raise
 
 

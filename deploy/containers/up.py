@@ -15,8 +15,6 @@ from runtime.ports import refuse_taken
 from runtime.system import refuse_unknown, seeds
 
 MOVE = "Stop it, or move all ports of this system: DEMAE_PORT_OFFSET=100 make up"
-# How bootstrap begins a line about something that was not there.
-MADE = ("applied ", "made ")
 
 
 def up(known: System, *, quiet_first_order: bool = False) -> None:
@@ -38,11 +36,9 @@ def bring(known: System) -> list[str]:
     _write(known)
     _make_way(known)
     done += start(known, before)
-    after = containers(known)
-    done += _made(known, after["bootstrap"])
     # Remembered, not derived: an `up` that failed on the way leaves everything running, and nothing sown.
     if done or not layout.recall(known.layout.state).get("seeded"):
-        sow(known, after)
+        sow(known, containers(known))
         layout.remember(known.layout.state, seeded=True)
         done.append("seed")
     return done
@@ -80,15 +76,6 @@ def _make_way(known: System) -> None:
     for word, chosen in (("unpause", frozen), ("stop", away)):
         if chosen:
             known.engine.ask(word, *chosen)
-
-
-def _made(known: System, bootstrap: Container) -> list[str]:
-    """What bootstrap says that it made at its last start."""
-    said = known.engine.ask("logs", "--since", str(int(bootstrap.since)), bootstrap.id)
-    made = [line for line in said.splitlines() if line.startswith(MADE)]
-    for line in made:
-        say(line)
-    return made
 
 
 def sow(known: System, there: Mapping[str, Container]) -> None:
