@@ -15,6 +15,7 @@ TIMEOUT_SECONDS = 30.0
 class Connect:
     """One connector of one Connect cluster. Every call blocks up to TIMEOUT_SECONDS.
 
+    A user and a password in `url` are sent with each call, and never printed.
     Transient: Connect is away, starting (it answers `/` before `/connectors`), rebalancing, or refuses.
     """
 

@@ -32,6 +32,8 @@ class Source:
     name: str
     user: str
     password: str
+    sslmode: str = "prefer"
+    sslrootcert: str = ""
     poll_milliseconds: int = 5
     journal_days: int = 7
 
@@ -59,6 +61,8 @@ def _reading(source: Source) -> dict[str, str]:
         "database.dbname": source.name,
         "database.user": source.user,
         "database.password": source.password,
+        "database.sslmode": source.sslmode,
+        **({"database.sslrootcert": source.sslrootcert} if source.sslrootcert else {}),
         "plugin.name": "pgoutput",
         "slot.name": SLOT,
         # Standbys keep a copy of it where the server has such (Postgres 17 and later), so that it outlives the primary.

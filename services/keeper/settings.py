@@ -1,11 +1,16 @@
 """The keeper's environment."""
 
+from typing import Literal
+
 from chassis.settings import ServiceSettings
 from keeper.connector import Source
 
 
 class Settings(ServiceSettings):
-    """Beside the common ones: where Kafka Connect answers, and the database as the connector reaches it."""
+    """Beside the common ones: where Kafka Connect answers, and the database as the connector reaches it.
+
+    CONNECT_URL may hold a user and a password; it can be a secret file then.
+    """
 
     connect_url: str
     cdc_database_host: str
@@ -13,6 +18,9 @@ class Settings(ServiceSettings):
     cdc_database_name: str = "demae"
     cdc_database_user: str = "cdc"
     cdc_database_password: str
+    # As libpq has them; the file of certificates is the Connect worker's.
+    cdc_database_sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    cdc_database_sslrootcert: str = ""
     # How long the connector rests between two looks at the WAL; a hop's latency against Connect's idle CPU.
     cdc_poll_milliseconds: int = 5
     # How far back a repair reads the journal: as long as topic orders.journal keeps it.
@@ -26,6 +34,8 @@ class Settings(ServiceSettings):
             name=self.cdc_database_name,
             user=self.cdc_database_user,
             password=self.cdc_database_password,
+            sslmode=self.cdc_database_sslmode,
+            sslrootcert=self.cdc_database_sslrootcert,
             poll_milliseconds=self.cdc_poll_milliseconds,
             journal_days=self.cdc_journal_days,
         )

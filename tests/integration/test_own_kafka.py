@@ -123,7 +123,7 @@ def test_too_few_brokers_say_so(broker: SecureBroker) -> None:
 
 
 def test_whole_chain_runs_through_it(broker: SecureBroker, server: TestServer, tmp_path: Path) -> None:
-    """Connect with the documented lines, the keeper with the documented properties: a tick goes round."""
+    """Connect with the documented lines and over TLS, the keeper with the documented properties: a tick goes round."""
     variables = common(broker, server)
     subprocess.run([sys.executable, "-m", "bootstrap", "once"], env=variables, check=True, stdout=subprocess.DEVNULL)
     with psycopg.connect(server.url()) as db:
@@ -132,6 +132,7 @@ def test_whole_chain_runs_through_it(broker: SecureBroker, server: TestServer, t
         variables |= {
             "DATABASE_URL": server.url("keeper", "demae"),
             "CONNECT_URL": address,
+            "SSL_CERT_FILE": str(broker.ca),
             "CDC_DATABASE_HOST": "127.0.0.1",
             "CDC_DATABASE_PORT": str(port),
             "CDC_DATABASE_PASSWORD": "test",

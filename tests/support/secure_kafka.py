@@ -35,12 +35,20 @@ ssl.keystore.location=${store}
 ssl.keystore.password=${word}
 """
 
+REST = """
+listeners.https.ssl.keystore.type=PKCS12
+listeners.https.ssl.keystore.location=${store}
+listeners.https.ssl.keystore.password=${word}
+listeners.https.ssl.key.password=${word}
+"""
+
 
 @dataclass(frozen=True)
 class SecureBroker:
     """`ca` is the file of its certificate."""
 
     bootstrap: str
+    store: Path
     ca: Path
     home: Path
 
@@ -65,7 +73,7 @@ def secure_broker() -> Iterator[SecureBroker]:
     user = f"SCRAM-SHA-512=[name={USER},password={WORD}]"
     tool = [*java.command(jars(), java.TOOL), "kafka.tools.StorageTool", "format", "-t", "demae-secure-of-tests"]
     subprocess.run([*tool, "-c", str(file), "--add-scram", user], capture_output=True, check=True)
-    broker = SecureBroker(f"127.0.0.1:{port}", ca, home)
+    broker = SecureBroker(f"127.0.0.1:{port}", store, ca, home)
     with running("kafka.Kafka", file, home / "broker.log", java.BROKER):
         try:
             until(lambda: answers(broker), 60, "the broker")
@@ -76,15 +84,18 @@ def secure_broker() -> Iterator[SecureBroker]:
 
 @contextmanager
 def connect_worker(broker: SecureBroker) -> Iterator[str]:
-    """A Connect worker with the documented lines; its address. It may not answer yet."""
+    """A Connect worker with the documented lines, its REST interface over TLS; its address. It may not answer yet."""
     port = ports.free_port()
     text = (DEPLOY / "connect" / "worker.properties").read_text() + (OWN / "connect-worker.properties").read_text()
     values = {"kafka": broker.bootstrap, "host": "127.0.0.1", "port": port, "replicas": 1}
+    text = text.replace("listeners=http://", "listeners=https://") + REST
     file = broker.home / "connect.properties"
-    file.write_text(Template(text).substitute(values, user=USER, password=WORD, ca=broker.ca))
+    file.write_text(
+        Template(text).substitute(values, user=USER, password=WORD, ca=broker.ca, store=broker.store, word=STORE_WORD)
+    )
     main = "org.apache.kafka.connect.cli.ConnectDistributed"
     with running(main, file, broker.home / "connect.log", java.CONNECT):
-        yield f"http://127.0.0.1:{port}"
+        yield f"https://127.0.0.1:{port}"
 
 
 @contextmanager

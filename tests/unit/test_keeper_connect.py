@@ -1,6 +1,7 @@
 """Kafka Connect's answers, told apart by what the keeper must do."""
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
 
 import httpx
@@ -72,3 +73,20 @@ def test_restart_spares_the_running() -> None:
 
     connect(answer).restart()
     assert (asked[0].method, dict(asked[0].url.params)) == ("POST", {"includeTasks": "true", "onlyFailed": "true"})
+
+
+def test_password_of_the_address_is_sent() -> None:
+    """A Connect of somebody else asks for one; what is said of a refusal does not hold it."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        right = request.headers.get("Authorization") == f"Basic {b64encode(b'me:s3cr@t').decode()}"
+        return httpx.Response(200, json={"a": "1"}) if right else httpx.Response(401, text="who are you")
+
+    def asked(password: str) -> Connect:
+        client = httpx.Client(transport=httpx.MockTransport(answer))
+        return Connect(f"https://me:{password}@connect.example", "demae", client)
+
+    assert asked("s3cr%40t").configuration() == {"a": "1"}
+    with pytest.raises(Transient, match="401: who are you") as refusal:
+        asked("other").configuration()
+    assert "other" not in str(refusal.value)

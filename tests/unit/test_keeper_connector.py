@@ -1,5 +1,7 @@
 """The connector's configuration is a function of the publication."""
 
+from dataclasses import replace
+
 from keeper.connector import Source, configuration
 
 SOURCE = Source("db", 5432, "demae", "cdc", "secret")
@@ -43,3 +45,11 @@ def test_producer_keeps_the_order() -> None:
 def test_slot_outlives_its_primary() -> None:
     """A slot without this is not copied to standbys: after their promotion the outboxes would be read again whole."""
     assert configuration(SOURCE, TABLES)["slot.failover"] == "true"
+
+
+def test_certificates_are_checked_on_demand() -> None:
+    """A managed database's certificate, by a file that the worker has; without one the driver's default stands."""
+    assert "database.sslrootcert" not in configuration(SOURCE, TABLES)
+    checked = replace(SOURCE, sslmode="verify-full", sslrootcert="/ca.pem")
+    config = configuration(checked, TABLES)
+    assert (config["database.sslmode"], config["database.sslrootcert"]) == ("verify-full", "/ca.pem")
