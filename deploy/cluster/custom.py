@@ -53,20 +53,29 @@ def is_custom(manifest: Manifest) -> bool:
 
 
 def faults(manifests: Sequence[Manifest], layout: Layout) -> list[str]:
-    """What is wrong with the custom resources among these, a sentence each. Raises SchemasError without the schemas."""
+    """What is wrong with the custom resources among these, a sentence each. Raises SchemasError without the schemas.
+
+    What was said of a manifest is remembered: most of them are in many a combination.
+    """
     home = schemas.folder(layout)
-    custom = [manifest for manifest in manifests if is_custom(manifest)]
-    strimzi = [manifest for manifest in custom if _group(manifest) == STRIMZI_GROUP]
-    others = [manifest for manifest in custom if _group(manifest) != STRIMZI_GROUP]
-    wrong = _by_models(others, home) if others else []
-    return wrong + [fault for manifest in strimzi for fault in _by_definition(manifest, home)]
+    custom = {json.dumps(manifest): manifest for manifest in manifests if is_custom(manifest)}
+    new = {text: manifest for text, manifest in custom.items() if text not in _said}
+    strimzi = {text: one for text, one in new.items() if _group(one) == STRIMZI_GROUP}
+    others = {text: one for text, one in new.items() if _group(one) != STRIMZI_GROUP}
+    _said.update({text: _by_definition(one, home) for text, one in strimzi.items()})
+    if others:
+        _said.update(zip(others, _by_models(list(others.values()), home), strict=True))
+    return [fault for text in custom for fault in _said[text]]
+
+
+_said: dict[str, list[str]] = {}
 
 
 def _group(manifest: Manifest) -> str:
     return str(manifest.get("apiVersion", "")).partition("/")[0]
 
 
-def _by_models(manifests: Sequence[Manifest], home: Path) -> list[str]:
+def _by_models(manifests: Sequence[Manifest], home: Path) -> list[list[str]]:
     done = subprocess.run(
         ["node", str(home / "validate.mjs")],
         input=json.dumps(manifests),
@@ -77,7 +86,7 @@ def _by_models(manifests: Sequence[Manifest], home: Path) -> list[str]:
     )
     if done.returncode != 0:
         raise schemas.SchemasError(f"Node.js could not check custom resources:\n{done.stderr.strip()[-1000:]}")
-    said: list[str] = json.loads(done.stdout)
+    said: list[list[str]] = json.loads(done.stdout)
     return said
 
 

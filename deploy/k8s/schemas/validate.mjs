@@ -1,4 +1,4 @@
-// Manifests (a JSON list) on standard input; what is wrong with them (a JSON list of sentences) on standard output.
+// Manifests (a JSON list) on standard input; on standard output what is wrong with each (a JSON list of lists of sentences).
 //
 // The packages hold compiled validators, which let unknown fields pass. A validator looks at every field that it knows,
 // so each manifest is given to it in a wrapping that remembers what was looked at: the rest is unknown.
@@ -65,4 +65,4 @@ function broken(text) {
 
 const manifests = JSON.parse(readFileSync(0, "utf8"));
 const named = async (one) => (await faults(one)).map((what) => `${one.kind} ${one.metadata?.name}: ${what}`);
-process.stdout.write(JSON.stringify((await Promise.all(manifests.map(named))).flat()));
+process.stdout.write(JSON.stringify(await Promise.all(manifests.map(named))));
