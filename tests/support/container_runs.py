@@ -28,7 +28,7 @@ LABEL = "demae.test.run"
 PROJECT = "com.docker.compose.project"
 # The other pids of this name's runs may be of another machine that uses the same engine.
 HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
-_RUN = re.compile(r"^demae-test-(\d+-\d+)-([0-9a-f]{6})$")
+_RUN = re.compile(r"^demae-test-(\d+-\d+)-([0-9a-f]{6})(?:-\w+)?$")
 REMOVE_SECONDS = 60.0
 QUIET_SECONDS = 0.5  # what a killed client had asked for may come a little later
 

@@ -14,6 +14,7 @@ from tests.support.checkout import Checkout
 from tests.support.waiting import until
 
 BLOCK = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^## (\d+)\.", re.MULTILINE)
 LOOK_SECONDS = 60.0
 
 
@@ -21,6 +22,7 @@ LOOK_SECONDS = 60.0
 class Step:
     """Commands to run, and lines to wait for in what they print."""
 
+    section: str
     line: int
     script: str
     expected: tuple[str, ...] = ()
@@ -30,17 +32,20 @@ def steps(page: str) -> Iterator[Step]:
     """Everything that the page tells to run."""
     found = list(BLOCK.finditer(page))
     for block, following in zip(found, [*found[1:], None], strict=True):
-        line = page[: block.start()].count("\n") + 1
+        before = page[: block.start()]
+        section, line = ["", *SECTION.findall(before)][-1], before.count("\n") + 1
         if block[1] == "sh":
-            yield Step(line, block[2])
+            yield Step(section, line, block[2])
         elif block[1] == "sh look":
             assert following is not None and following[1] == "text", f"line {line}: what should be seen?"
-            yield Step(line, block[2], tuple(map(_squeezed, following[2].splitlines())))
+            yield Step(section, line, block[2], tuple(map(_squeezed, following[2].splitlines())))
 
 
-def follow(checkout: Checkout, path: Path) -> None:
-    """Runs every step of the page in the checkout. Raises AssertionError at the first that does not do what it says."""
+def follow(checkout: Checkout, path: Path, *sections: str) -> None:
+    """Runs the page's steps in the checkout, all or those of sections such as "1". AssertionError if one fails."""
     for step in steps(path.read_text()):
+        if sections and step.section not in sections:
+            continue
         _take(checkout, step, f"{path.name}, line {step.line}")
 
 

@@ -1,6 +1,7 @@
 """newcomer in the running system: an order is delivered, its points are there."""
 
 import psycopg
+import pytest
 
 from tests.support.delivering import deliver_one
 from tests.support.stack import Stack
@@ -9,6 +10,7 @@ from tests.support.waiting import until
 POINTS = b"SELECT points FROM newcomer.score WHERE order_id = %s"
 
 
+@pytest.mark.needs("database")
 async def test_delivered_order_earns_points(stack: Stack) -> None:
     """From placing to the row of another service, through database, log and broker."""
     order_id = await deliver_one(stack)
