@@ -49,7 +49,8 @@ def lint(root: Path) -> int:
 
 
 def _packages(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.is_dir() and any(path.glob("*.py")))
+    # glob: a folder that is gone (demo, in a fork) has none.
+    return sorted(path.name for path in folder.glob("*") if path.is_dir() and any(path.glob("*.py")))
 
 
 def _contract(key: str, title: str, kind: str) -> str:

@@ -40,4 +40,5 @@ def test_folder_without_program_is_left(tmp_path: Path) -> None:
 def test_every_service_here_is_found() -> None:
     """The tree's own services, with both processes of api."""
     names = {process.name for process in discovery.processes(ROOT)}
-    assert names >= {"api-http", "api-projector", "delivery", "keeper", "notifier", "payment", "provider", "restaurant"}
+    assert names >= {"api-http", "api-projector", "delivery", "keeper", "notifier", "payment", "restaurant"}
+    assert ("provider" in names) == (ROOT / "demo").exists()
