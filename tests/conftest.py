@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for. Nothing starts until a test asks: unit and contract tests need no server."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ BEGAN = pytest.StashKey[tuple[Stack, Mapping[str, float]]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """A runtime that was asked for and is not there ends the run here."""
+    # As for Ctrl-C: what the run has started ends with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "needs(*abilities): skip on a stack that has not all of these")
     config.stash[RUNTIME] = runtimes.choose(os.environ)
 

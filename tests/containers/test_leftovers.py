@@ -66,12 +66,13 @@ def test_ended_run_leaves_nothing(tiny: Callable[[str], Run], mood: str, code: i
     assert (run.wait(120), container_runs.things(name)) == (code, [])
 
 
-def test_interrupted_test_leaves_nothing(tiny: Callable[[str], Run]) -> None:
-    """Ctrl-C while a test runs."""
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_test_leaves_nothing(tiny: Callable[[str], Run], how: signal.Signals) -> None:
+    """Ctrl-C, or a polite request to end, while a test runs."""
     run = tiny("hang")
     name = name_of(run)
     told(run, "there")
-    run.send_signal(signal.SIGINT)
+    run.send_signal(how)
     run.communicate(timeout=120)
     assert (run.returncode, container_runs.things(name)) == (2, [])
 

@@ -51,7 +51,7 @@ class Project(DockerCompose):
             output, errors = process.communicate(timeout=SECONDS)
         except BaseException as ended:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.communicate()
             if isinstance(ended, subprocess.TimeoutExpired):
                 raise ComposeError(f"{' '.join(cmd[-3:])} took longer than {SECONDS:.0f} s") from None
             raise
