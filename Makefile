@@ -63,7 +63,7 @@ bench: ## Measure the whole system under load, and print a table
 	@PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m bench
 
 images: ## Build the images of all services; OFFLINE=1 where no image registry answers
-	@PYTHONPATH=deploy $(PYTHON) -m containers.images $(if $(OFFLINE),--offline)
+	@PYTHONPATH=deploy $(PYTHON) -m containers.images $(OFFLINE)
 
 lock: ## Resolve the dependencies of all pyproject files into requirements/
 	$(PREPARE) dev --no-java

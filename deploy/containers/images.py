@@ -1,7 +1,7 @@
 """`make images`: builds the images of demae, and says how large each is.
 
 Runs on any Python ≥ 3.11, with the standard library only. With OFFLINE=1 the base images are the stand-ins of
-deploy/offline, which are built first.
+deploy/offline, which are built first; with OFFLINE=auto where upstream's cannot be fetched.
 """
 
 import hashlib
@@ -27,6 +27,7 @@ __all__ = ["Image", "ensure", "images", "make", "overrides", "tag"]
 FOLDERS = ("services", "demo", "deploy")
 SHARED = ("deploy/Dockerfile", "deploy/assemble.py")
 EDGE = ("deploy/edge", "deploy/local/pom.xml", "deploy/local/scripts.py", "web")
+CHOICES = {"": False, "1": True, "auto": None}  # OFFLINE of `make images`
 DIGEST, VENDOR = "demae.digest", "org.opencontainers.image.vendor=demae"
 
 
@@ -53,9 +54,14 @@ def tag(name: str) -> str:
     return f"{os.environ.get('DEMAE_IMAGES') or 'demae'}/{name}:{os.environ.get('DEMAE_TAG') or 'dev'}"
 
 
-def make(root: Path, offline: bool, say: Callable[[str], None] = print) -> None:
-    """Builds all. Raises Refusal; what held before then holds still."""
+def make(root: Path, offline: bool | None, say: Callable[[str], None] = print) -> None:
+    """Builds all, on upstream's bases or on stand-ins; None: on stand-ins where upstream's cannot be fetched.
+
+    Raises Refusal; the bases that held before then hold still.
+    """
     refuse_unfit()
+    if offline is None:
+        offline = not _reachable(root, say)
     if offline:
         stand_ins.build(root, say)
     _make(root, images(root), base_images.chosen(root, offline), say)
@@ -76,6 +82,15 @@ def ensure(root: Path, say: Callable[[str], None]) -> list[str]:
         refuse_unfit()
         _make(root, stale, named, say)
     return [image.name for image in stale]
+
+
+def _reachable(root: Path, say: Callable[[str], None]) -> bool:
+    try:
+        base_images.ensure(root, base_images.chosen(root, offline=False), say)
+    except BuildError as error:
+        say(str(error).splitlines()[0])
+        return False
+    return True
 
 
 def _make(root: Path, wanted: list[Image], named: Mapping[str, str], say: Callable[[str], None]) -> None:
@@ -142,9 +157,12 @@ def _revision(root: Path) -> str:
 
 
 def main() -> int:
-    """-> 0 when every image is there."""
+    """-> 0 when every image is there. The argument is one of CHOICES."""
+    word = "".join(sys.argv[1:])
     try:
-        make(ROOT, offline="--offline" in sys.argv[1:])
+        if word not in CHOICES:
+            raise BuildError(f"OFFLINE={word}: there are OFFLINE=1 and OFFLINE=auto.")
+        make(ROOT, CHOICES[word])
     except Refusal as refused:
         print(refused, file=sys.stderr)
         return 1
