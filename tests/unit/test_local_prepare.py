@@ -43,4 +43,33 @@ def test_old_python_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_colon_in_the_path_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search paths cannot hold it: said at once, not found out by Java."""
     monkeypatch.setattr(prepare, "ROOT", Path("/a:b"))
-    assert "colon" in prepare.missing(java_too=False)[0]
+    assert "colon" in prepare.missing("dev", java_too=False)[0]
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine with neither engine nor Java, where nothing was ever up."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DEMAE_STATE", str(tmp_path))
+    for name in ("JAVA_HOME", "RUNTIME", "DEMAE_PORT_OFFSET"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_bare_machine_is_told_both_ways(bare: Path) -> None:
+    """One message: what to install for containers, and what for processes."""
+    [said] = prepare.runtime_missing()
+    assert all(words in said for words in ("install Docker 25", "Java 17 or newer is missing", "Maven is missing"))
+
+
+def test_forced_local_is_told_its_own(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who says RUNTIME=local does not read about Docker."""
+    monkeypatch.setenv("RUNTIME", "local")
+    assert [line.split()[0] for line in prepare.runtime_missing()] == ["Java", "Maven"]
+
+
+def test_containers_need_no_java(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only an engine, which is looked for before anything is installed."""
+    monkeypatch.setenv("RUNTIME", "compose")
+    [said] = prepare.runtime_missing()
+    assert said.startswith("There is no program docker here")
