@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from containers import images
 
 HEAD = """# Names and tags of the images; `make k8s-images` writes them for a registry, or a cluster on this machine.
@@ -46,4 +48,9 @@ def written(named: Mapping[str, Named]) -> str:
 
 def _said(named: Named) -> str:
     said = {"newName": named.name, "newTag": named.tag}
-    return ", ".join(f"{key}: {value}" for key, value in said.items() if value)
+    return ", ".join(f"{key}: {_text(value)}" for key, value in said.items() if value)
+
+
+def _text(value: str) -> str:
+    """A tag like 17 would be read as a number."""
+    return value if isinstance(yaml.safe_load(value), str) else f'"{value}"'
