@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from containers import images
 from containers.system import System
 from runtime.layout import write
+from runtime.system import PASSED
 
 COMPOSE, OPEN = "compose.yaml", "compose.open.yaml"
 
@@ -34,8 +35,7 @@ def variables(system: System) -> dict[str, str]:
 
 def environment(system: System) -> dict[str, str]:
     """The whole environment of a compose command: a person's own COMPOSE_* are for their own projects."""
-    passed = ("ALLOWANCES", "KAFKA_PROPERTIES", "LOG_FORMAT", "LOG_LEVEL")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("COMPOSE_") and k not in passed}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("COMPOSE_") and k not in PASSED}
     return {**kept, **variables(system)}
 
 

@@ -162,7 +162,9 @@ def _http(system: System, process: Process) -> dict[str, str]:
 
 
 def _provider(system: System, process: Process) -> dict[str, str]:
-    port = system.ports.http("provider") if "provider" in system.ports.places else 1
+    if "provider" not in system.ports.places:  # a fork without the look-alike
+        return {"PROVIDER_KEY": system.keys.provider, "PROVIDER_URL": "https://api.stripe.com"}
+    port = system.ports.http("provider")
     own = {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(port), "PROVIDER_LOG": str(system.provider_log)}
     caller = {"PROVIDER_URL": f"http://127.0.0.1:{port}"}
     return {"PROVIDER_KEY": system.keys.provider, **(caller if process.service else {**own, "DEVELOPMENT": "1"})}

@@ -1,6 +1,7 @@
 """The secrets of one system: made once, kept in its state folder, readable by its owner alone."""
 
 import json
+import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,12 +24,16 @@ class Keys:
 
 
 def load(state: Path, services: Iterable[str]) -> Keys:
-    """The secrets of the system at `state`; those that are missing (a new service's) are made."""
+    """The secrets of the system at `state`; those that are missing (a new service's) are made.
+
+    PROVIDER_KEY in the environment is taken once, and kept.
+    """
     path = state / "secrets.json"
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     roles = [*DATABASE_ROLES, *services]
     names = [*(f"database.{role}" for role in roles), "jwt", "provider", "supervisor"]
-    complete = {**{name: secrets.token_urlsafe(24) for name in names}, **known}
+    given = {"provider": word} if (word := os.environ.get("PROVIDER_KEY")) else {}  # a real provider's
+    complete = {**{name: secrets.token_urlsafe(24) for name in names}, **known, **given}
     if complete != known:
         write(path, json.dumps(complete, indent=1) + "\n")
     database = {role: complete[f"database.{role}"] for role in roles}

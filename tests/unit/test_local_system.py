@@ -41,6 +41,14 @@ def test_secrets_are_made_once(known: system.System) -> None:
     assert again.database["loyalty"]
 
 
+def test_key_of_another_provider_is_kept(known: system.System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given once, in the environment; afterwards it lies with the other secrets."""
+    monkeypatch.setenv("PROVIDER_KEY", "sk_test_mine")
+    assert keys.load(known.layout.state, []).provider == "sk_test_mine"
+    monkeypatch.delenv("PROVIDER_KEY")
+    assert keys.load(known.layout.state, []).provider == "sk_test_mine"
+
+
 def test_offset_is_remembered(tmp_path: Path) -> None:
     """`down` after `DEMAE_PORT_OFFSET=300 make up` finds the system without the setting."""
     layout.remember(tmp_path, offset=300)
