@@ -16,7 +16,7 @@ ANSWER_SECONDS = 20.0
 GONE = re.compile(
     r"cannot connect to the docker daemon|error during connect|connection refused|EOF$|is the docker daemon", re.I
 )
-OTHER = "or run it without containers, where there is no data yet: RUNTIME=local make up"
+OTHER = "or begin a system without containers: RUNTIME=local make up"
 
 
 class EngineError(Refusal):
