@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,12 +18,15 @@ ENGINE = """#!/bin/bash
 [ "$1" = env ] || echo "engine $1" >>asked
 case $1 in up) exit "${UP:-0}" ;; env) echo 'export DOCKER_HOST=unix://mine' ;; esac
 """
-MAKE = """#!/bin/bash
-trap 'echo tidy >>asked; exit 7' INT
-echo "make $*" >>asked
-[ "$1" = test ] || exit 0
-[ -z "${HANG:-}" ] || while :; do read -rt 1 <> <(:) || true; done
-exit "${TEST:-0}"
+MAKE = f"""#!{sys.executable}
+import os, signal, sys
+def told(line): open("asked", "a").write(line + "\\n")
+def tidy(*_): told("tidy"); sys.exit(7)
+signal.signal(signal.SIGINT, tidy)
+told(" ".join(["make", *sys.argv[1:]]))
+if sys.argv[1] == "test":
+    if "HANG" in os.environ: signal.pause()
+    sys.exit(int(os.environ.get("TEST", "0")))
 """
 DOCKER = '#!/bin/bash\nexit "${DOCKER:-1}"\n'
 
