@@ -73,6 +73,29 @@ def workloads(manifests: Manifests) -> list[Workload]:
     return [Workload(manifest) for manifest in of_kind(manifests, *WORKLOADS)]
 
 
+def everybody(manifests: Manifests) -> list[Workload]:
+    """All pods there will be: those that CloudNativePG and Strimzi make, too."""
+    made = [_made("postgres", 5432, one, _labels_of_cluster(one)) for one in of_kind(manifests, "Cluster")]
+    made += [_made("kafka", 9092, one, _labels_of_pool(one)) for one in of_kind(manifests, "KafkaNodePool")]
+    return [*workloads(manifests), *made]
+
+
+def _made(port: str, number: int, resource: Manifest, labels: Mapping[str, str]) -> Workload:
+    pod = {"containers": [{"name": port, "ports": [{"name": port, "containerPort": number}]}]}
+    spec = {"template": {"metadata": {"labels": labels}, "spec": pod}}
+    return Workload({"kind": resource["kind"], "metadata": resource["metadata"], "spec": spec})
+
+
+def _labels_of_cluster(cluster: Manifest) -> dict[str, str]:
+    given = cluster["spec"].get("inheritedMetadata", {}).get("labels", {})
+    return {**given, "cnpg.io/cluster": name_of(cluster), "cnpg.io/instanceRole": "primary"}
+
+
+def _labels_of_pool(pool: Manifest) -> dict[str, str]:
+    given = pool["spec"].get("template", {}).get("pod", {}).get("metadata", {}).get("labels", {})
+    return {**pool["metadata"].get("labels", {}), **given, "strimzi.io/broker-role": "true"}
+
+
 def matches(selector: Manifest | None, labels: Mapping[str, str]) -> bool:
     """Whether a label selector means these labels; an empty one means all, none at all means nobody."""
     if selector is None:
@@ -94,7 +117,7 @@ def _holds(expression: Manifest, labels: Mapping[str, str]) -> bool:
 def behind(service: Manifest, manifests: Manifests) -> list[Workload]:
     """Whose pods a Service speaks for."""
     selector = service["spec"].get("selector")
-    return [one for one in workloads(manifests) if selector and matches({"matchLabels": selector}, one.labels)]
+    return [one for one in everybody(manifests) if selector and matches({"matchLabels": selector}, one.labels)]
 
 
 def scaled(manifests: Manifests) -> set[str]:

@@ -3,7 +3,18 @@
 from collections.abc import Iterator
 
 from cluster.facts import Facts
-from cluster.manifests import Manifest, Manifests, Workload, behind, matches, name_of, of_kind, secret, workloads
+from cluster.manifests import (
+    Manifest,
+    Manifests,
+    Workload,
+    behind,
+    everybody,
+    matches,
+    name_of,
+    of_kind,
+    secret,
+    workloads,
+)
 from cluster.policy_references import addresses
 
 Violations = Iterator[str]
@@ -26,7 +37,7 @@ def denied_by_default(manifests: Manifests) -> Violations:
 
 def edges_agree(manifests: Manifests, facts: Facts) -> Violations:
     """Each edge that the configuration needs is open at both its ends, and no other is."""
-    everyone = workloads(manifests)
+    everyone = everybody(manifests)
     needed = needs(manifests, facts)
     for source in everyone:
         for target in everyone:
@@ -109,7 +120,7 @@ def closed_to_outsiders(manifests: Manifests) -> Violations:
     """Only the edge is open to everybody."""
     for policy in of_kind(manifests, "NetworkPolicy"):
         anybody = [rule for rule in policy["spec"].get("ingress", []) if not rule.get("from")]
-        meant = [one for one in workloads(manifests) if anybody and matches(policy["spec"]["podSelector"], one.labels)]
+        meant = [one for one in everybody(manifests) if anybody and matches(policy["spec"]["podSelector"], one.labels)]
         for one in meant:
             if one.name not in OPEN:
                 yield f"NetworkPolicy {name_of(policy)}: opens {one} to everybody"

@@ -1,7 +1,7 @@
 """Policies of references: what a manifest names is there, and holds what is asked of it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from cluster.manifests import (
     AUTOSCALERS,
@@ -9,6 +9,7 @@ from cluster.manifests import (
     Manifests,
     Workload,
     behind,
+    everybody,
     matches,
     name_of,
     of_kind,
@@ -19,7 +20,6 @@ from cluster.manifests import (
 Violations = Iterator[str]
 
 ADDRESS = re.compile(r"(?:^|//|@|,)(?P<host>[A-Za-z$()][\w.$()-]*):(?P<port>\d+)")
-OPERATORS = ("cnpg.io/", "strimzi.io/")
 CLUSTER_WIDE = ("Namespace", "ClusterRole", "ClusterRoleBinding", "GatewayClass", "StorageClass", "PriorityClass")
 
 
@@ -57,24 +57,17 @@ def _named(workload: Workload) -> Iterator[tuple[str, str]]:
 
 def selected(manifests: Manifests) -> Violations:
     """Every selector means somebody: a workload's its own pods, a Service's, budget's or policy's at least one."""
-    everyone = workloads(manifests)
-    for workload in everyone:
+    for workload in workloads(manifests):
         if not matches(workload.spec.get("selector"), workload.labels):
             yield f"{workload}: its selector does not mean its own pods"
     for service in of_kind(manifests, "Service"):
         selector = service["spec"].get("selector")
-        if selector and not _of_operators(selector) and not behind(service, manifests):
+        if selector and not behind(service, manifests):
             yield f"Service {name_of(service)}: speaks for no pod"
     for kind, field in (("PodDisruptionBudget", "selector"), ("NetworkPolicy", "podSelector")):
         for one in of_kind(manifests, kind):
-            meant = [one for workload in everyone if matches(one["spec"][field], workload.labels)]
-            if not meant and not _of_operators(one["spec"][field].get("matchLabels", {})):
+            if not any(matches(one["spec"][field], pods.labels) for pods in everybody(manifests)):
                 yield f"{kind} {name_of(one)}: means no pod"
-
-
-def _of_operators(labels: Mapping[str, str]) -> bool:
-    """Labels of pods that an operator makes; they stand in no manifest."""
-    return any(key.startswith(OPERATORS) for key in labels)
 
 
 def ports_named(manifests: Manifests) -> Violations:
