@@ -103,7 +103,8 @@ class ComposeStack(Stack):
         return str(state["StartedAt"]) if state["Pid"] else ""
 
     def environment(self, process: str) -> Mapping[str, str]:
-        return dict(line.split("=", 1) for line in self.inspected(process)["Config"]["Env"])
+        # A name alone is a variable that was to be handed through and is not set.
+        return dict(line.split("=", 1) for line in self.inspected(process)["Config"]["Env"] if "=" in line)
 
     def metrics(self, process: str) -> str:
         return self.control.ask([process], "/metrics")[process, "/metrics"].body
