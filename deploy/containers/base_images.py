@@ -7,6 +7,7 @@ from pathlib import Path
 
 from containers.build import BuildError
 from containers.engine import Engine
+from runtime.layout import write
 
 NAME = re.compile(r"[A-Z]+_(IMAGE|DIGEST)")
 
@@ -23,9 +24,12 @@ def chosen(root: Path, offline: bool) -> dict[str, str]:
 
 def remember(root: Path, offline: bool) -> None:
     """Lets the stand-ins hold from now on, or no longer."""
-    _remembered(root).unlink(missing_ok=True)
+    path = _remembered(root)
     if offline:
-        _remembered(root).write_text(_stand_ins(root).read_text())
+        path.parent.mkdir(exist_ok=True)
+        write(path, _stand_ins(root).read_text())
+    else:
+        path.unlink(missing_ok=True)
 
 
 def ensure(root: Path, named: Mapping[str, str], say: Callable[[str], None]) -> None:
