@@ -14,6 +14,7 @@ from tests.support import container_runs
 from tests.support.waiting import until
 
 TINY = "tests/support/tiny_run.py"
+GONE = "4194305-1"  # no process id is so large
 Run = subprocess.Popen[str]
 
 
@@ -98,3 +99,22 @@ def test_killed_run_is_swept_by_the_next(tiny: Callable[[str], Run]) -> None:
     left = len(container_runs.things(names[0]))
     container_runs.sweep()
     assert (left, len(container_runs.things(names[0])), len(container_runs.things(names[1]))) == (4, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("run", "left"),
+    [
+        (f"demae-test-{GONE}-{container_runs.HOST}", 0),
+        (f"demae-test-{GONE}-{container_runs.HOST}-side", 0),
+        (f"demae-test-{GONE}-0a0a0a", 1),
+        (f"{container_runs.run_name()}", 1),
+    ],
+    ids=["dead", "beside", "of another machine", "alive"],
+)
+def test_only_dead_runs_are_swept(engine: None, run: str, left: int) -> None:
+    """What another machine runs on the same engine is its own business."""
+    with container_runs.engine() as api:
+        volume = api.create_volume(labels={container_runs.LABEL: run})["Name"]
+        container_runs.sweep()
+        assert len(container_runs.things(run)) == left
+        api.remove_volume(volume, force=True)

@@ -26,7 +26,7 @@ from tests.support import ownership
 
 LABEL = "demae.test.run"
 PROJECT = "com.docker.compose.project"
-# The other pids of this name's runs may be of another machine that uses the same engine.
+# Another machine may use the same engine: what its process ids mean is not known here.
 HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
 _RUN = re.compile(r"^demae-test-(\d+-\d+)-([0-9a-f]{6})(?:-\w+)?$")
 REMOVE_SECONDS = 60.0
@@ -57,7 +57,7 @@ def engine() -> Iterator[Any]:
 def things(run: str) -> list[str]:
     """What there is of a run, as "container 1f3c", "network …", "volume …"."""
     with engine() as api:
-        return [f"{kind} {name}" for kind, name, owner in _owned(api) if owner == run]
+        return [f"{kind} {name}" for kind, name, owner in _owned(api) if _is_of(owner, run)]
 
 
 def sweep() -> None:
@@ -82,7 +82,7 @@ def remove(run: str, seconds: float = REMOVE_SECONDS) -> None:
     quiet_since = time.monotonic()
     with engine() as api:
         while time.monotonic() - quiet_since < QUIET_SECONDS:
-            owned = [(kind, name) for kind, name, owner in _owned(api) if owner == run]
+            owned = [(kind, name) for kind, name, owner in _owned(api) if _is_of(owner, run)]
             if owned:
                 quiet_since = time.monotonic()
             if quiet_since > deadline:
@@ -91,6 +91,11 @@ def remove(run: str, seconds: float = REMOVE_SECONDS) -> None:
                 with suppress(APIError):  # gone meanwhile, or still in use by what goes now: look again
                     _remove(api, kind, name)
             time.sleep(0.1)
+
+
+def _is_of(owner: str, run: str) -> bool:
+    """A run may have projects beside its own: the run's name, a dash, and a word."""
+    return owner == run or owner.startswith(f"{run}-")
 
 
 def _owned(api: Any) -> Iterator[tuple[str, str, str]]:
