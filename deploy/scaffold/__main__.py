@@ -5,7 +5,7 @@ import sys
 
 from runtime.layout import ROOT
 from scaffold.errors import ScaffoldError
-from scaffold.make import make
+from scaffold.make import RELEASE, make
 from scaffold.tree import Tree
 
 DESCRIPTION = "Write a new service: services/NAME with its tests, and its lines for compose and Kubernetes."
@@ -40,6 +40,8 @@ def tell(name: str, tree: Tree) -> None:
         print(f"  new      {path}")
     for path, lines in tree.changed.items():
         print(f"  changed  {path}, {lines} line{'s' if lines > 1 else ''}")
+    if tree.has(RELEASE) and RELEASE not in tree.changed:
+        print(f"  left     {RELEASE}: make k8s-release renders it, with kubectl ≥ 1.27")
     print(NEXT.format(name=name, made=" ".join(tree.roots), changed=" ".join(tree.changed)))
 
 

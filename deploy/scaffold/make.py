@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+from runtime.layout import SOURCES
 from scaffold import names, shared, template
 from scaffold.errors import ScaffoldError
 from scaffold.tree import Tree, whole
 
 RENDERED = ("contracts/README.md", "contracts/asyncapi.yaml")
+RELEASE = "deploy/release/kubernetes-manifests.yaml"
 
 
 def make(root: Path, name: str) -> Tree:
@@ -46,11 +49,16 @@ def _share(tree: Tree, name: str) -> None:
         tree.write(path, shared.lines(path, tree.read(path), name))
     tree.watch(*RENDERED)
     _run(tree.root, [sys.executable, "-m", "contracts.catalogue"])
+    if tree.has(RELEASE):
+        tree.watch(RELEASE)
+        with suppress(ScaffoldError):  # no kubectl, or an old one: then `make k8s-release` is left to do
+            _run(tree.root, [sys.executable, "-m", "cluster", "release"])
 
 
 def _run(root: Path, words: list[str]) -> None:
+    path = os.pathsep.join(str(root / part) for part in SOURCES)
     done = subprocess.run(
-        words, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, check=False
+        words, cwd=root, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         raise ScaffoldError(f"{' '.join(words[:3])} failed: {(done.stdout + done.stderr).strip()}")

@@ -15,6 +15,7 @@ PARTS = {
     "deploy/k8s/base/kustomization.yaml": re.compile(r"^resources:\n(?:  - .*\n)+", re.MULTILINE),
     "deploy/k8s/images/kustomization.yaml": re.compile(r"^images:\n(?:  - .*\n)+", re.MULTILINE),
 }
+SORTED = ("deploy/k8s/images/kustomization.yaml",)  # as `make k8s-images` writes it
 CONSUMERS = re.compile(r'("consumers": )(\[[^]]*\])')
 
 
@@ -39,7 +40,11 @@ def lines(path: str, text: str, name: str) -> str:
         raise ScaffoldError(
             f"{path} has no place for a service any more ({PARTS[path].pattern!r}): see deploy/scaffold."
         )
-    return f"{text[: place.end()]}{part(path, name)}{text[place.end() :]}"
+    there = f"{place[0]}{part(path, name)}"
+    if path in SORTED:
+        head, *rows = there.splitlines(keepends=True)
+        there = head + "".join(sorted(rows))
+    return text[: place.start()] + there + text[place.end() :]
 
 
 def lock(root: Path, wanted: list[str]) -> str:
