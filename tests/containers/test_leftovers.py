@@ -104,17 +104,19 @@ def test_killed_run_is_swept_by_the_next(tiny: Callable[[str], Run]) -> None:
 @pytest.mark.parametrize(
     ("run", "left"),
     [
-        (f"demae-test-{GONE}-{container_runs.HOST}", 0),
-        (f"demae-test-{GONE}-{container_runs.HOST}-side", 0),
-        (f"demae-test-{GONE}-0a0a0a", 1),
-        (f"{container_runs.run_name()}", 1),
+        (f"demae-test-{GONE}-{container_runs.HOST}", False),
+        (f"demae-test-{GONE}-{container_runs.HOST}-side", False),
+        (f"demae-test-{GONE}-0a0a0a", True),
+        (container_runs.run_name(), True),
     ],
     ids=["dead", "beside", "of another machine", "alive"],
 )
-def test_only_dead_runs_are_swept(engine: None, run: str, left: int) -> None:
+def test_only_dead_runs_are_swept(engine: None, run: str, left: bool) -> None:
     """What another machine runs on the same engine is its own business."""
     with container_runs.engine() as api:
         volume = api.create_volume(labels={container_runs.LABEL: run})["Name"]
         container_runs.sweep()
-        assert len(container_runs.things(run)) == left
-        api.remove_volume(volume, force=True)
+        there = f"volume {volume}" in container_runs.things(run)
+        if there:
+            api.remove_volume(volume)
+    assert there == left
