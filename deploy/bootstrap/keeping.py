@@ -3,6 +3,7 @@
 Each made-up value has one Secret that is its source: ADMIN_DATABASE_URL and the roles' passwords in `bootstrap`,
 JWT_SECRET in `person`, PROVIDER_KEY in `provider`. The sources are settled first, then the rest is derived from what
 they hold: two that run at once agree. A source that is gone is made again from what the others still hold.
+KAFKA_PASSWORD is handed on from `bootstrap` when a person has put it there.
 """
 
 import secrets
@@ -50,6 +51,7 @@ def _settle_sources(store: Store, services: Path, address: str, tell: Tell) -> V
         passwords={role: bootstrap[f"DB_PASSWORD_{role.upper()}"] for role in roles(services)},
         jwt=person["JWT_SECRET"],
         provider=provider["PROVIDER_KEY"],
+        kafka=bootstrap.get("KAFKA_PASSWORD", ""),
     )
 
 

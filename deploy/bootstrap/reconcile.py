@@ -1,12 +1,13 @@
 """One round: everything that is missing is made, what is there is left alone."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap import database, keeping, kubernetes
 from bootstrap.settings import ROOT, Settings
+from chassis.kafka import Properties
 from chassis.migrate import passwords_from_environment, roles
 from chassis.topics import Topics, create_topics
 
@@ -15,10 +16,11 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Access:
-    """The server as its administrator, and what the roles' passwords must be."""
+    """The server as its administrator, what the roles' passwords must be, and how the broker is reached."""
 
     admin_url: str
-    passwords: dict[str, str]
+    passwords: Mapping[str, str]
+    kafka: Properties
 
 
 class Reconciler:
@@ -41,24 +43,19 @@ class Reconciler:
             for file in database.prepare(access.admin_url, name, self._services, access.passwords):
                 self._tell(f"applied {file}")
             self._done = access
-        self._topics()
-
-    def _topics(self) -> None:
-        known = self._settings
-        made = create_topics(
-            known.kafka_bootstrap, catalogue(self._root), known.kafka_replication, known.kafka_properties
-        )
-        for name in made:
-            self._tell(f"made topic {name}")
+        wanted, copies = catalogue(self._root), self._settings.kafka_replication
+        for topic in create_topics(self._settings.kafka_bootstrap, wanted, copies, access.kafka):
+            self._tell(f"made topic {topic}")
 
     def _access(self) -> Access:
-        known = self._settings
+        known, kafka = self._settings, self._settings.kafka_client()
         if not known.secret_store:
-            return Access(known.admin_database_url, passwords_from_environment(roles(self._services)))
+            return Access(known.admin_database_url, passwords_from_environment(roles(self._services)), kafka)
         store = kubernetes.in_cluster()
         address = known.postgres_address
         values = keeping.keep(store, self._services, known.database_name, address, self._tell, self._note)
-        return Access(values.admin_url, dict(values.passwords))
+        word = {"sasl.password": values.kafka} if values.kafka else {}
+        return Access(values.admin_url, values.passwords, {**kafka, **word})
 
 
 def catalogue(root: Path = ROOT) -> Topics:

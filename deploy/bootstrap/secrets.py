@@ -17,13 +17,15 @@ BOOTSTRAP, PERSON, PROVIDER, POSTGRES = "bootstrap", "person", "provider", "post
 class Values:
     """What all secrets derive from.
 
-    `admin_url` is the server as its administrator, at the address that processes reach; `passwords` is role → password.
+    `admin_url` is the server as its administrator, at the address that processes reach; `passwords` is role → password;
+    `kafka` is that of a broker which asks for one.
     """
 
     admin_url: str
     passwords: Mapping[str, str]
     jwt: str
     provider: str
+    kafka: str = ""
 
 
 def secrets_of(services: Path, values: Values, database: str = DATABASE) -> dict[str, dict[str, str]]:
@@ -39,6 +41,7 @@ def secrets_of(services: Path, values: Values, database: str = DATABASE) -> dict
         BOOTSTRAP: {
             "ADMIN_DATABASE_URL": values.admin_url,
             **{f"DB_PASSWORD_{role.upper()}": values.passwords[role] for role in roles(services)},
+            **_kafka(values),
         },
     }
 
@@ -56,7 +59,12 @@ def _service(folder: Path, values: Values, database: str) -> dict[str, str]:
         "connect": {"CDC_DATABASE_PASSWORD": values.passwords[CDC]},
     }
     name = folder.name
-    given = {"DATABASE_URL": located(values.admin_url, database=database, role=name, password=values.passwords[name])}
+    url = located(values.admin_url, database=database, role=name, password=values.passwords[name])
+    given = {"DATABASE_URL": url, **_kafka(values)}
     for need in said.get("tool", {}).get("demae", {}).get("needs", []):
         given |= by_need.get(need, {})
     return given
+
+
+def _kafka(values: Values) -> dict[str, str]:
+    return {"KAFKA_PASSWORD": values.kafka} if values.kafka else {}

@@ -5,22 +5,20 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from chassis.settings import ProcessSettings
+from chassis.settings import KafkaSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ROOT / "services"
 DATABASE = "demae"
 
 
-class Settings(ProcessSettings):
+class Settings(KafkaSettings):
     """ADMIN_DATABASE_URL is the server as its administrator, in any database; DB_PASSWORD_<ROLE>, or DB_PASSWORD for
     the rest, are what the roles get. With SECRET_STORE=kubernetes the Secrets of the cluster hold all of these.
     """
 
     admin_database_url: str = ""
     database_name: str = DATABASE
-    kafka_bootstrap: str
-    kafka_properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
     kafka_replication: int = Field(default=1, ge=1)
     secret_store: Literal["", "kubernetes"] = ""
     postgres_address: str = "postgres:5432"

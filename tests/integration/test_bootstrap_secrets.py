@@ -130,6 +130,14 @@ def test_given_value_is_kept(api: Api, store: Secrets) -> None:
     assert held(api)["payment"]["PROVIDER_KEY"] == held(api)["provider"]["PROVIDER_KEY"] == "sk_of_a_person"
 
 
+def test_password_of_a_broker_is_handed_on(api: Api, store: Secrets) -> None:
+    """One Secret is all that a person makes; whoever reads the log is given it, and nobody else."""
+    put(api, "bootstrap", KAFKA_PASSWORD="of the broker")
+    keep(store)
+    given = {name for name, values in held(api).items() if values.get("KAFKA_PASSWORD") == "of the broker"}
+    assert given == {"bootstrap", *(name for name, variables in VARIABLES.items() if "DATABASE_URL" in variables)}
+
+
 def test_difference_is_noted(api: Api, store: Secrets) -> None:
     """Two that disagree are both left, and a person is told the name, not the value."""
     put(api, "payment", PROVIDER_KEY="one")

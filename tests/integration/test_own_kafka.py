@@ -21,7 +21,7 @@ from chassis.settings import ServiceSettings
 from chassis.topics import create_topics, partitions
 from tests.support.databases import ROOT, TestServer, running_server
 from tests.support.ports import free_port
-from tests.support.secure_kafka import SecureBroker, connect_worker, make_certificate, secure_broker
+from tests.support.secure_kafka import WORD, SecureBroker, connect_worker, make_certificate, secure_broker
 from tests.support.waiting import until
 
 PATHS = os.pathsep.join(str(ROOT / path) for path in ("chassis/src", "services", "deploy"))
@@ -43,12 +43,12 @@ def server() -> Iterator[TestServer]:
 
 def common(broker: SecureBroker, server: TestServer) -> dict[str, str]:
     """The environment that every process shares."""
-    properties = json.dumps(broker.properties())
     return {
         **os.environ,
         "PYTHONPATH": PATHS,
         "KAFKA_BOOTSTRAP": broker.bootstrap,
-        "KAFKA_PROPERTIES": properties,
+        "KAFKA_PROPERTIES": json.dumps(broker.public()),
+        "KAFKA_PASSWORD": WORD,
         "ADMIN_DATABASE_URL": server.url(),
         "DB_PASSWORD": "test",
         "HEALTH_HOST": "127.0.0.1",
@@ -99,11 +99,17 @@ def test_untrusted_certificate_says_so(broker: SecureBroker, tmp_path: Path) -> 
         partitions(broker.bootstrap, broker.properties(ca=stranger), seconds=5)
 
 
+def test_certificate_may_stand_in_the_properties(broker: SecureBroker) -> None:
+    """A container has no file of its own for it."""
+    properties = {**broker.properties(), "ssl.ca.pem": broker.ca.read_text()}
+    del properties["ssl.ca.location"]
+    partitions(broker.bootstrap, properties)
+
+
 def test_service_that_is_refused_waits(broker: SecureBroker, server: TestServer, tmp_path: Path) -> None:
     """A refusal at start is the reason at /ready; nothing dies of it, and the password is nowhere."""
-    wrong = json.dumps(broker.properties(password="another word"))
     url = server.url("delivery", server.template)
-    variables = {**common(broker, server), "KAFKA_PROPERTIES": wrong, "DATABASE_URL": url}
+    variables = {**common(broker, server), "KAFKA_PASSWORD": "another word", "DATABASE_URL": url}
     log = tmp_path / "log"
     with (
         log.open("wb") as output,

@@ -52,11 +52,15 @@ class SecureBroker:
     ca: Path
     home: Path
 
-    def properties(self, password: str = WORD, ca: Path | None = None) -> dict[str, Any]:
+    def public(self, ca: Path | None = None) -> dict[str, Any]:
         """KAFKA_PROPERTIES, as the documentation gives them."""
         words = Template((OWN / "kafka-properties.json").read_text())
-        found: dict[str, Any] = json.loads(words.substitute(user=USER, password=password, ca=ca or self.ca))
+        found: dict[str, Any] = json.loads(words.substitute(user=USER, ca=ca or self.ca))
         return found
+
+    def properties(self, password: str = WORD, ca: Path | None = None) -> dict[str, Any]:
+        """With KAFKA_PASSWORD: all that a client needs."""
+        return {**self.public(ca), "sasl.password": password}
 
 
 @contextmanager

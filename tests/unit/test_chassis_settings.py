@@ -11,7 +11,7 @@ from chassis.settings import ServiceSettings, load
 def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The folder of secret files, empty. No variable of the machine plays a part."""
     monkeypatch.setenv("SECRETS", str(tmp_path))
-    for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP", "KAFKA_PROPERTIES", "HEALTH_PORT", "LOG_LEVEL"):
+    for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP", "KAFKA_PROPERTIES", "KAFKA_PASSWORD", "HEALTH_PORT", "LOG_LEVEL"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
@@ -22,7 +22,7 @@ def test_every_missing_variable_is_named(secrets: Path, capsys: pytest.CaptureFi
         load(ServiceSettings)
     assert end.value.code == 78
     assert capsys.readouterr().err.splitlines() == [
-        f"{name} is not set, and there is no file {secrets}/{name}" for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP")
+        f"{name} is not set, and there is no file {secrets}/{name}" for name in ("KAFKA_BOOTSTRAP", "DATABASE_URL")
     ]
 
 
@@ -51,6 +51,16 @@ def test_secret_may_be_a_file(secrets: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert load(ServiceSettings).database_url == "postgresql://file"
     monkeypatch.setenv("DATABASE_URL", "postgresql://variable")
     assert load(ServiceSettings).database_url == "postgresql://variable"
+
+
+def test_password_joins_the_properties(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The properties are configuration, the password alone is a secret."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://x")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", "x:9092")
+    monkeypatch.setenv("KAFKA_PROPERTIES", '{"sasl.username": "demae"}')
+    assert load(ServiceSettings).kafka_client() == {"sasl.username": "demae"}
+    (secrets / "KAFKA_PASSWORD").write_text("of the broker\n")
+    assert load(ServiceSettings).kafka_client() == {"sasl.username": "demae", "sasl.password": "of the broker"}
 
 
 def test_json_may_be_a_file(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:

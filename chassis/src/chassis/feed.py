@@ -87,7 +87,7 @@ class Feed:
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "error",
                 **QUIET,
-                **self._settings.kafka_properties,
+                **self._settings.kafka_client(),
             }
         )
 

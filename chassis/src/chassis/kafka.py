@@ -111,7 +111,7 @@ class KafkaLog:
                 "auto.offset.reset": "error",
                 "allow.auto.create.topics": False,
                 **QUIET,
-                **settings.kafka_properties,
+                **settings.kafka_client(),
             }
         )
 

@@ -112,7 +112,7 @@ def _database(url: str, migrations: Path | None, views: Sequence[str]) -> str | 
 
 def _topics(settings: ServiceSettings, topics: Sequence[str]) -> str | None:
     try:
-        known = partitions(settings.kafka_bootstrap, settings.kafka_properties, KAFKA_SECONDS)
+        known = partitions(settings.kafka_bootstrap, settings.kafka_client(), KAFKA_SECONDS)
     except Unreachable as error:
         log.warning("starting without the log", event_key="process.no_broker", error=str(error))
         return None

@@ -29,16 +29,27 @@ class ProcessSettings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
 
 
-class ServiceSettings(ProcessSettings):
-    """What every service has beside that: its database and the log.
+class KafkaSettings(ProcessSettings):
+    """What a process has that speaks to Kafka.
 
-    DATABASE_URL carries the service's own role; KAFKA_BOOTSTRAP is `host:port[,host:port…]`; KAFKA_PROPERTIES is a JSON
-    object handed through to librdkafka (TLS, SASL, client.rack, …).
+    KAFKA_BOOTSTRAP is `host:port[,host:port…]`; KAFKA_PROPERTIES is a JSON object handed through to librdkafka (TLS,
+    SASL, client.rack, …); KAFKA_PASSWORD is its `sasl.password`, apart because it alone is a secret.
     """
 
-    database_url: str
     kafka_bootstrap: str
     kafka_properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    kafka_password: str = ""
+
+    def kafka_client(self) -> dict[str, str | int | float | bool]:
+        """The properties with the password."""
+        word = {"sasl.password": self.kafka_password} if self.kafka_password else {}
+        return {**self.kafka_properties, **word}
+
+
+class ServiceSettings(KafkaSettings):
+    """What every service has beside that: its database, by a URL that carries the service's own role."""
+
+    database_url: str
 
 
 S = TypeVar("S", bound=BaseSettings)
