@@ -7,7 +7,6 @@ from containers import images
 from containers.system import System
 from runtime.layout import write
 from runtime.system import PASSED
-from runtime.system import PASSED
 
 COMPOSE, OPEN = "compose.yaml", "compose.open.yaml"
 
