@@ -1,11 +1,14 @@
 """Custom resources are held against the operators' own schemas, and every hold is seen to hold."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from cluster import custom, schemas
 from cluster.custom import closed_to_others, is_custom
-from tests.support.overlays import OVERLAYS, Document, custom_faults, document, overlay, read
+from runtime.layout import ROOT, Layout, from_environment
+from tests.support.overlays import OVERLAYS, Document, custom_faults, document, needs, overlay, read
 
 Break = Callable[[Document], object]
 
@@ -146,3 +149,44 @@ def test_lock_names_no_place() -> None:
     lock = read("deploy/k8s/schemas/package-lock.json")
     assert "integrity" in lock
     assert "://" not in lock
+
+
+def tools(folder: Path, **scripts: str) -> str:
+    """A PATH of stand-ins."""
+    for name, script in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+def elsewhere(folder: Path) -> Layout:
+    """This tree, with nothing fetched."""
+    return Layout(ROOT, folder / "state", folder / "downloads", 0)
+
+
+def test_missing_tool_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has no Node.js is told so, and what it is for."""
+    monkeypatch.setenv("PATH", tools(tmp_path))
+    with pytest.raises(schemas.SchemasError, match="npm is missing: custom resources are checked with"):
+        schemas.folder(elsewhere(tmp_path))
+
+
+def test_failed_fetch_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tool's own words, and no folder that would pass for a whole one."""
+    monkeypatch.setenv("PATH", tools(tmp_path, npm="echo no such host >&2; exit 1"))
+    with pytest.raises(
+        schemas.SchemasError, match="npm could not fetch the schemas of custom resources:\nno such host"
+    ):
+        schemas.folder(elsewhere(tmp_path))
+    assert list((tmp_path / "downloads").iterdir()) == []
+
+
+def test_broken_checker_is_no_pass(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """When Node.js itself fails, nothing counts as checked."""
+    broken = document("full", "ScaledObject", "delivery")
+    broken["metadata"]["annotations"] = {"new": "to the memory"}
+    needs("node", "npm", "mvn", "java")
+    schemas.folder(from_environment())
+    monkeypatch.setenv("PATH", tools(tmp_path, node="echo out of memory >&2; exit 134"))
+    with pytest.raises(schemas.SchemasError, match=r"Node\.js could not check custom resources:\nout of memory"):
+        custom.faults([broken], from_environment())
