@@ -87,11 +87,10 @@ def test_every_consumer_scales() -> None:
 
 
 def test_only_these_sleep() -> None:
-    """Each Deployment may go to none, or stands in the list of those that may not, with a reason; or it is a new one."""
+    """Each Deployment may go to none, or stands in the list of those that may not, with a reason, or is new."""
     sleeping = {name for name, one in scaled("ScaledObject").items() if one["spec"].get("minReplicaCount", 0) == 0}
-    new = set(
-        re.findall(r"^  - (\w+) # written by make new-service$", read("deploy/k8s/base/kustomization.yaml"), re.M)
-    )
+    lines = read("deploy/k8s/base/kustomization.yaml")
+    new = set(re.findall(r"^  - (\w+) # written by make new-service$", lines, re.MULTILINE))
     assert {one["metadata"]["name"] for one in documents("full", "Deployment")} == sleeping | set(AWAKE) | new
     assert not sleeping & set(AWAKE)
 
