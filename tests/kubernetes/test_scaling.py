@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from api import __main__ as api
-from bootstrap.secrets import Values, roles, secrets_of
+from bootstrap.secrets import Values, secrets_of
 from chassis.consumer import Consumer
 from chassis.database import Database
 from chassis.kafka import Log
+from chassis.migrate import roles
 from chassis.testing import FakeBroker
 from delivery import __main__ as delivery
 from payment import __main__ as payment
