@@ -38,6 +38,11 @@ def keep(store: Store, services: Path, database: str, address: str, tell: Tell, 
     return values
 
 
+def bring(store: Store, admin_url: str, tell: Tell) -> None:
+    """A server that somebody else made: all is derived from its administrator's URL, unless another is kept already."""
+    _complete(store, BOOTSTRAP, {"ADMIN_DATABASE_URL": admin_url}, tell)
+
+
 def _settle_sources(store: Store, services: Path, address: str, tell: Tell) -> Values:
     seen = {name: store.get(name) for name in [*discover_roles(services), PROVIDER, PERSON, POSTGRES]}
     word = seen[POSTGRES].get("POSTGRES_PASSWORD") or _made_up()

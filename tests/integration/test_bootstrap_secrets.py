@@ -166,6 +166,17 @@ def test_two_at_once_agree(api: Api, store: Secrets) -> None:
         assert {repr(values) for values in found} == {repr(keep(store)[0])}
 
 
+def test_brought_server_is_where_all_lead(api: Api, store: Secrets) -> None:
+    """An operator's superuser in the environment: every URL has its server; one that is kept already stays."""
+    told: list[str] = []
+    keeping.bring(store, "postgresql://postgres:theirs@db.example:5433/postgres", told.append)
+    keep(store)
+    assert held(api)["delivery"]["DATABASE_URL"].endswith("@db.example:5433/demae")
+    assert held(api)["bootstrap"]["ADMIN_DATABASE_URL"] == "postgresql://postgres:theirs@db.example:5433/postgres"
+    keeping.bring(store, "postgresql://postgres:other@elsewhere:5432/postgres", told.append)
+    assert keep(store)[0].admin_url.endswith("@db.example:5433/postgres")
+
+
 def test_update_of_what_changed_is_made_anew(api: Api, store: Secrets) -> None:
     """Two add to one Secret at once: neither loses what it added."""
     put(api, "shared", A="1")
