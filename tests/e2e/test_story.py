@@ -157,9 +157,3 @@ def test_first_order_is_told(stack: Stack) -> None:
     told = programs.run(stack, "cli", "first-order")
     assert told.returncode == 0, told.stdout + told.stderr
     assert all(status in told.stdout for status in PATH)
-
-
-def test_actors_play_a_town(stack: Stack) -> None:
-    """Customers, kitchens and couriers bring every order to its end, in every kind of kitchen."""
-    told = programs.run(stack, "actors", "--orders", "24", "--rate", "6", "--couriers", "12", "--period", "0.5")
-    assert told.returncode == 0, told.stdout + told.stderr
