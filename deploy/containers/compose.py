@@ -22,8 +22,10 @@ def command(system: System, *words: str) -> list[str]:
 def variables(system: System) -> dict[str, str]:
     """What the files ask for; nothing of it is secret."""
     ports = system.ports
+    ours = {name: os.environ[name] for name in ("DEMAE_IMAGES", "DEMAE_TAG") if name in os.environ}
     return {
         **images.overrides(system.layout.root),
+        **ours,
         "DEMAE_SECRETS": str(system.secrets),
         "DEMAE_PORT": str(ports.edge),
         "DEMAE_POSTGRES_PORT": str(ports.postgres),

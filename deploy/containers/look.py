@@ -36,8 +36,9 @@ def status(known: System) -> int:
     for name in known.names:
         print(_line(name, found.get(name), notes.get(name), memory))
     print(row("in all", "", 0, 0, sum(memory.values()), ""))
-    mine = [name for name in known.wanted() if name not in found or notes[name]]
-    return 1 if mine else 0
+    # What a person has stopped is as it should be.
+    wanted = [name for name in known.wanted() if name not in found or found[name].status != "exited"]
+    return 1 if any(name not in found or notes[name] for name in wanted) else 0
 
 
 def _line(name: str, one: Container | None, why: str | None, memory: Mapping[str, float]) -> str:
