@@ -25,34 +25,35 @@ class Store(Protocol):
     def complete(self, name: str, wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]: ...
 
 
-def keep(store: Store, services: Path, database: str, address: str, tell: Tell, note: Tell) -> Values:
+def keep(  # noqa: PLR0913, PLR0917 - one call a round
+    store: Store, services: Path, database: str, address: str, tell: Tell, note: Tell, admin_url: str = ""
+) -> Values:
     """Settles all of them; -> what they derive from. Tells what it made, and notes what differs from the sources.
 
-    `address` is the server's, for an administrator's URL that is made anew.
+    `address` is the server's, for an administrator's URL that is made anew. `admin_url`: one that somebody else keeps,
+    such as an operator; it is used, and not kept again.
     """
-    values = _settle_sources(store, services, address, tell)
-    for name, wanted in secrets_of(services, values, database).items():
+    values = _settle_sources(store, services, address, tell, admin_url)
+    secrets = secrets_of(services, values, database)
+    if admin_url:
+        del secrets[POSTGRES], secrets[BOOTSTRAP]["ADMIN_DATABASE_URL"]
+    for name, wanted in secrets.items():
         held = _complete(store, name, wanted, tell)
         if differing := sorted(variable for variable, value in wanted.items() if held[variable] != value):
             note(f"Secret {name} has its own {', '.join(differing)}: left as it is")
     return values
 
 
-def bring(store: Store, admin_url: str, tell: Tell) -> None:
-    """A server that somebody else made: all is derived from its administrator's URL, unless another is kept already."""
-    _complete(store, BOOTSTRAP, {"ADMIN_DATABASE_URL": admin_url}, tell)
-
-
-def _settle_sources(store: Store, services: Path, address: str, tell: Tell) -> Values:
+def _settle_sources(store: Store, services: Path, address: str, tell: Tell, admin_url: str) -> Values:
     seen = {name: store.get(name) for name in [*discover_roles(services), PROVIDER, PERSON, POSTGRES]}
     word = seen[POSTGRES].get("POSTGRES_PASSWORD") or _made_up()
     passwords = {f"DB_PASSWORD_{role.upper()}": _password(seen, role) for role in roles(services)}
-    wanted = {"ADMIN_DATABASE_URL": f"postgresql://postgres:{word}@{address}/postgres", **passwords}
-    bootstrap = _complete(store, BOOTSTRAP, wanted, tell)
+    admin = {} if admin_url else {"ADMIN_DATABASE_URL": f"postgresql://postgres:{word}@{address}/postgres"}
+    bootstrap = _complete(store, BOOTSTRAP, {**admin, **passwords}, tell)
     person = _complete(store, PERSON, {"JWT_SECRET": _anywhere(seen, "JWT_SECRET")}, tell)
     provider = _complete(store, PROVIDER, {"PROVIDER_KEY": _anywhere(seen, "PROVIDER_KEY")}, tell)
     return Values(
-        admin_url=bootstrap["ADMIN_DATABASE_URL"],
+        admin_url=admin_url or bootstrap["ADMIN_DATABASE_URL"],
         passwords={role: bootstrap[f"DB_PASSWORD_{role.upper()}"] for role in roles(services)},
         jwt=person["JWT_SECRET"],
         provider=provider["PROVIDER_KEY"],

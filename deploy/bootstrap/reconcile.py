@@ -52,10 +52,15 @@ class Reconciler:
         if not known.secret_store:
             return Access(known.admin_database_url, passwords_from_environment(roles(self._services)), kafka)
         store = kubernetes.in_cluster()
-        address = known.postgres_address
-        if known.admin_database_url:
-            keeping.bring(store, known.admin_database_url, self._tell)
-        values = keeping.keep(store, self._services, known.database_name, address, self._tell, self._note)
+        values = keeping.keep(
+            store,
+            self._services,
+            known.database_name,
+            known.postgres_address,
+            self._tell,
+            self._note,
+            known.admin_database_url,
+        )
         word = {"sasl.password": values.kafka} if values.kafka else {}
         return Access(values.admin_url, values.passwords, {**kafka, **word})
 

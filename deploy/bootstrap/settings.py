@@ -15,7 +15,7 @@ DATABASE = "demae"
 class Settings(KafkaSettings):
     """ADMIN_DATABASE_URL is the server as its administrator, in any database; DB_PASSWORD_<ROLE>, or DB_PASSWORD for
     the rest, are what the roles get. With SECRET_STORE=kubernetes the Secrets of the cluster hold all of these; a URL
-    in the environment is then the one that they are made with.
+    in the environment is used instead of theirs, and copied into none.
     """
 
     admin_database_url: str = ""

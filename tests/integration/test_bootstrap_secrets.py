@@ -166,15 +166,15 @@ def test_two_at_once_agree(api: Api, store: Secrets) -> None:
         assert {repr(values) for values in found} == {repr(keep(store)[0])}
 
 
-def test_brought_server_is_where_all_lead(api: Api, store: Secrets) -> None:
-    """An operator's superuser in the environment: every URL has its server; one that is kept already stays."""
-    told: list[str] = []
-    keeping.bring(store, "postgresql://postgres:theirs@db.example:5433/postgres", told.append)
-    keep(store)
-    assert held(api)["delivery"]["DATABASE_URL"].endswith("@db.example:5433/demae")
-    assert held(api)["bootstrap"]["ADMIN_DATABASE_URL"] == "postgresql://postgres:theirs@db.example:5433/postgres"
-    keeping.bring(store, "postgresql://postgres:other@elsewhere:5432/postgres", told.append)
-    assert keep(store)[0].admin_url.endswith("@db.example:5433/postgres")
+def test_administrator_of_somebody_else_is_not_kept(api: Api, store: Secrets) -> None:
+    """An operator's password, also a new one, is used; the services' addresses lead to its server; no Secret has it."""
+    for word in ("of-the-operator", "of-the-operator-later"):
+        theirs = f"postgresql://postgres:{word}@db.demae.svc:5433/postgres"
+        values = keeping.keep(store, SERVICES, "demae", ADDRESS, len, len, theirs)
+        assert values.admin_url == theirs
+    assert held(api)["delivery"]["DATABASE_URL"].endswith("@db.demae.svc:5433/demae")
+    assert "postgres" not in api.secrets
+    assert "of-the-operator" not in repr(held(api))
 
 
 def test_update_of_what_changed_is_made_anew(api: Api, store: Secrets) -> None:
