@@ -1,7 +1,6 @@
 """What scales on what, held against the code: groups, topics, due rows, partitions, connections."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from delivery import __main__ as delivery
 from payment import __main__ as payment
 from restaurant import __main__ as restaurant
 from runtime.layout import ROOT
-from tests.support.overlays import Document, document, documents, overlay, read
+from tests.support.overlays import DEMO, Document, document, documents, new_services, overlay, read
 
 Build = Callable[[Database, Log], Consumer]
 
@@ -36,7 +35,7 @@ AWAKE = {
     "notifier": "it holds people's sockets",
     "api-http": "it is asked",
     "edge": "it is asked",
-    "provider": "it is asked",
+    **({"provider": "it is asked"} if DEMO else {}),
     "connect": "it carries every event",
     "bootstrap": "it is how a new version's tables come",
 }
@@ -90,9 +89,8 @@ def test_every_consumer_scales() -> None:
 def test_only_these_sleep() -> None:
     """Each Deployment may go to none, or stands in the list of those that may not, with a reason, or is new."""
     sleeping = {name for name, one in scaled("ScaledObject").items() if one["spec"].get("minReplicaCount", 0) == 0}
-    lines = read("deploy/k8s/base/kustomization.yaml")
-    new = set(re.findall(r"^  - (\w+) # written by make new-service$", lines, re.MULTILINE))
-    assert {one["metadata"]["name"] for one in documents("full", "Deployment")} == sleeping | set(AWAKE) | new
+    deployed = {one["metadata"]["name"] for one in documents("full", "Deployment")}
+    assert deployed == sleeping | set(AWAKE) | new_services()
     assert not sleeping & set(AWAKE)
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -17,6 +18,8 @@ Document = dict[str, Any]
 
 KUBERNETES = ROOT / "deploy" / "k8s"
 OVERLAYS = ("dev", "full", "operators")
+DEMO = (ROOT / "demo").exists()  # not in a fork
+NEW = re.compile(r"^  - (\w+) # written by make new-service$", re.MULTILINE)
 
 
 @cache
@@ -28,6 +31,11 @@ def overlay(name: str) -> list[Document]:
     """Its documents, a copy to break."""
     needs("kubectl")
     return copy.deepcopy(list(_rendered(name)))
+
+
+def new_services() -> set[str]:
+    """Those of which `make new-service` has written the lines, and nobody has decided anything else yet."""
+    return set(NEW.findall((KUBERNETES / "base" / "kustomization.yaml").read_text()))
 
 
 def documents(name: str, kind: str) -> Iterator[Document]:
