@@ -1,10 +1,12 @@
 """A document's commands, followed word by word.
 
 In a page a block ```sh is run, each of its lines must succeed. ```sh look``` only looks: it is run again until what it
-prints holds the lines of the ```text``` block behind it. Blocks of any other kind are for the reader.
+prints holds the lines of the ```text``` block behind it. ```sh kubectl``` is run where there is one. Blocks of any
+other kind are for the reader.
 """
 
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,7 +36,7 @@ def steps(page: str) -> Iterator[Step]:
     for block, following in zip(found, [*found[1:], None], strict=True):
         before = page[: block.start()]
         section, line = ["", *SECTION.findall(before)][-1], before.count("\n") + 1
-        if block[1] == "sh":
+        if block[1] == "sh" or (block[1] == "sh kubectl" and shutil.which("kubectl")):
             yield Step(section, line, block[2])
         elif block[1] == "sh look":
             assert following is not None and following[1] == "text", f"line {line}: what should be seen?"
