@@ -8,7 +8,7 @@ from chassis.process import Process
 from chassis.settings import load
 from keeper import connector, store
 from keeper.clock import Clock
-from keeper.connect import Connect
+from keeper.connect import Connect, http
 from keeper.events import TOPIC
 from keeper.settings import Settings
 from keeper.watch import Watch
@@ -22,7 +22,8 @@ def main() -> None:
     clock = Clock(database)
     feed = Feed(settings, [TOPIC], on_records=clock.came, on_reset=clock.began, start="last")
     drop_lost_slot = partial(store.drop_lost_slot, settings.database_url, source.user, source.password)
-    watch = Watch(database, Connect(settings.connect_url, connector.NAME), source, drop_lost_slot)
+    connect = Connect(settings.connect_url, connector.NAME, http(settings.connect_user, settings.connect_password))
+    watch = Watch(database, connect, source, drop_lost_slot)
     try:
         Process("keeper", settings).run(clock, feed, watch)
     finally:

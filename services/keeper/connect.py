@@ -12,15 +12,19 @@ from keeper.domain import Connector
 TIMEOUT_SECONDS = 30.0
 
 
+def http(user: str = "", password: str = "") -> httpx.Client:
+    """The client for it; with a user for who asks for one."""
+    return httpx.Client(timeout=TIMEOUT_SECONDS, auth=(user, password) if user else None)
+
+
 class Connect:
     """One connector of one Connect cluster. Every call blocks up to TIMEOUT_SECONDS.
 
-    A user and a password in `url` are sent with each call, and never printed.
     Transient: Connect is away, starting (it answers `/` before `/connectors`), rebalancing, or refuses.
     """
 
-    def __init__(self, url: str, name: str, client: httpx.Client | None = None) -> None:
-        self._client = client or httpx.Client(timeout=TIMEOUT_SECONDS)
+    def __init__(self, url: str, name: str, client: httpx.Client) -> None:
+        self._client = client
         self._connector = f"{url.rstrip('/')}/connectors/{name}"
 
     def status(self) -> Connector | None:

@@ -7,12 +7,11 @@ from keeper.connector import Source
 
 
 class Settings(ServiceSettings):
-    """Beside the common ones: where Kafka Connect answers, and the database as the connector reaches it.
-
-    CONNECT_URL may hold a user and a password; it can be a secret file then.
-    """
+    """Beside the common ones: where Kafka Connect answers, and the database as the connector reaches it."""
 
     connect_url: str
+    connect_user: str = ""
+    connect_password: str = ""
     cdc_database_host: str
     cdc_database_port: int = 5432
     cdc_database_name: str = "demae"

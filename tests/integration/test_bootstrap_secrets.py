@@ -168,9 +168,10 @@ def test_two_at_once_agree(api: Api, store: Secrets) -> None:
 
 def test_administrator_of_somebody_else_is_not_kept(api: Api, store: Secrets) -> None:
     """An operator's password, also a new one, is used; the services' addresses lead to its server; no Secret has it."""
+    told: list[str] = []
     for word in ("of-the-operator", "of-the-operator-later"):
         theirs = f"postgresql://postgres:{word}@db.demae.svc:5433/postgres"
-        values = keeping.keep(store, SERVICES, "demae", ADDRESS, len, len, theirs)
+        values = keeping.keep(store, SERVICES, "demae", ADDRESS, told.append, told.append, theirs)
         assert values.admin_url == theirs
     assert held(api)["delivery"]["DATABASE_URL"].endswith("@db.demae.svc:5433/demae")
     assert "postgres" not in api.secrets

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from chassis.errors import Transient
-from keeper.connect import Connect
+from keeper.connect import Connect, http
 from keeper.domain import Connector
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -75,18 +75,19 @@ def test_restart_spares_the_running() -> None:
     assert (asked[0].method, dict(asked[0].url.params)) == ("POST", {"includeTasks": "true", "onlyFailed": "true"})
 
 
-def test_password_of_the_address_is_sent() -> None:
+def test_password_is_sent() -> None:
     """A Connect of somebody else asks for one; what is said of a refusal does not hold it."""
 
     def answer(request: httpx.Request) -> httpx.Response:
-        right = request.headers.get("Authorization") == f"Basic {b64encode(b'me:s3cr@t').decode()}"
+        right = request.headers.get("Authorization") == f"Basic {b64encode(b'me:s3cret').decode()}"
         return httpx.Response(200, json={"a": "1"}) if right else httpx.Response(401, text="who are you")
 
     def asked(password: str) -> Connect:
-        client = httpx.Client(transport=httpx.MockTransport(answer))
-        return Connect(f"https://me:{password}@connect.example", "demae", client)
+        client = http("me", password)
+        client._transport = httpx.MockTransport(answer)
+        return Connect("https://connect.example", "demae", client)
 
-    assert asked("s3cr%40t").configuration() == {"a": "1"}
+    assert asked("s3cret").configuration() == {"a": "1"}
     with pytest.raises(Transient, match="401: who are you") as refusal:
         asked("other").configuration()
     assert "other" not in str(refusal.value)
