@@ -1,6 +1,7 @@
 """A small Kubernetes API server: Secrets of one namespace, with the real one's answers and its optimistic locking."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -62,8 +63,8 @@ class Api:
 
 
 @contextmanager
-def serving(api: Api) -> Iterator[str]:
-    """Its address."""
+def serving(api: Api, host: str = "127.0.0.1", certificate: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Its address; with a certificate it speaks TLS."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -89,11 +90,13 @@ def serving(api: Api) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Kept in Api.log."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
+    if certificate is not None:
+        server.socket = certificate.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=[0.02], daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"{'https' if certificate else 'http'}://{host}:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
