@@ -12,8 +12,8 @@ endif
 
 PREPARE = @$(PYTHON) deploy/local/prepare.py
 DEMAE = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m runtime
-# Those who only look need no Java, and nothing installed anew.
 CLUSTER_TOOLS = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m cluster
+# Those who only look need no Java, and nothing installed anew.
 THERE = @test -x .venv/bin/python || { echo "Nothing runs here yet: make up"; exit 1; }
 
 help: ## List the targets
