@@ -17,7 +17,7 @@ CLUSTER_TOOLS = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:d
 THERE = @test -x .venv/bin/python || { echo "Nothing runs here yet: make up"; exit 1; }
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo; echo "  RUNTIME=local     with up: processes instead of containers (compose: containers); kept with the data"
 	@echo "  WITHOUT=payment   with up: leave a service to you, for a debugger"
 	@echo "  OPEN=1            with up: publish database, broker and Connect of the containers, too"
