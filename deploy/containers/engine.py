@@ -13,6 +13,7 @@ API = (1, 44)  # Engine 25: health checks that look more often at the start
 COMPOSE = (2, 24)
 MEMORY_GB = 3.0  # the whole system takes half of it; a Java that starts beside a build takes the rest
 ANSWER_SECONDS = 20.0
+ANSWERED = "Error response from daemon"  # and what it says then is about somebody else, such as a registry
 GONE = re.compile(
     r"cannot connect to the docker daemon|error during connect|connection refused|EOF$|is the docker daemon", re.I
 )
@@ -81,7 +82,7 @@ class Engine:
             said = self._run(["docker", *words], text, variables, seconds)
         except FileNotFoundError:
             raise EngineGone("There is no program docker here: install Docker (25 or newer), " + OTHER) from None
-        if said.code != 0 and GONE.search(said.err):
+        if said.code != 0 and GONE.search(said.err) and ANSWERED not in said.err:
             raise EngineGone(f"The container engine does not answer ({said.last}). Start it, then do this again.")
         return said
 

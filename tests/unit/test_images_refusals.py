@@ -65,8 +65,9 @@ def refused(root: Path) -> str:
         ('case "$*" in "version"*) echo 1.41 ;; esac', "too old"),
         (FINE.replace("case", '[ "$1" != buildx ] || exit 1\ncase', 1), "buildx is missing"),
         (FINE, "make images OFFLINE=1"),
+        (FINE.replace("Get", "Error response from daemon: connect: connection refused"), "make images OFFLINE=1"),
     ],
-    ids=["stopped", "old", "without-buildx", "no-registry"],
+    ids=["stopped", "old", "without-buildx", "no-registry", "registry-refuses"],
 )
 def test_refusal_says_what_to_do(docker: Fake, root: Path, script: str, words: str) -> None:
     """A person reads a sentence, and no log of a build."""
