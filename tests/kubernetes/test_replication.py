@@ -92,4 +92,4 @@ def test_dev_pulls_nothing_of_ours() -> None:
     for one in documents("dev", "Deployment"):
         containers = one["spec"]["template"]["spec"]
         for container in [*containers["containers"], *containers.get("initContainers", [])]:
-            assert container["image"].startswith("demae/") == (container["imagePullPolicy"] == "Never")
+            assert container["image"].startswith("demae/") == (container.get("imagePullPolicy") == "Never")
