@@ -109,7 +109,15 @@ def scaler(target: str) -> Break:
     return more("ScaledObject", target, spec={"scaleTargetRef": {"name": target}})
 
 
+def open_to_delivery(broken: Broken) -> None:
+    """Both ends of an edge that is in no configuration."""
+    both = {"key": "app.kubernetes.io/name", "operator": "In", "values": ["keeper", "delivery"]}
+    broken.the("NetworkPolicy", "keeper-to-connect")["spec"]["podSelector"] = {"matchExpressions": [both]}
+    broken.the("NetworkPolicy", "to-connect")["spec"]["ingress"] = [{"from": [{"podSelector": {}}]}]
+
+
 EXTRA_MOUNT = [{"name": "nothing", "mountPath": "/x"}]
+CLAIMED = {"name": "data", "persistentVolumeClaim": {"claimName": "typo"}}
 HOST = {"name": "node", "hostPath": {"path": "/etc"}}
 
 CASES: list[tuple[str, Break, str]] = [
@@ -141,6 +149,11 @@ CASES: list[tuple[str, Break, str]] = [
         put(lambda broken: broken.pod("edge")["securityContext"], seccompProfile=None),
         "Deployment edge: has no seccomp profile",
     ),
+    (
+        "unprivileged",
+        lambda broken: broken.pod("edge")["volumes"].append(HOST),
+        "Deployment edge: mounts the node's /etc",
+    ),
     ("unprivileged", pod("edge", hostNetwork=True), "Deployment edge: shares hostNetwork with its node"),
     (
         "tokenless",
@@ -169,7 +182,7 @@ CASES: list[tuple[str, Break, str]] = [
         "Deployment edge: emptyDir tmp has no sizeLimit",
     ),
     ("probed", main("edge", readinessProbe=None), "Deployment edge: container main has no readinessProbe"),
-    ("probed", main("provider", startupProbe=None), "Deployment provider: container main has no startupProbe"),
+    ("probed", main("connect", startupProbe=None), "Deployment connect: container main has no startupProbe"),
     (
         "mounted",
         lambda broken: broken.main("edge")["volumeMounts"].extend(EXTRA_MOUNT),
@@ -183,8 +196,8 @@ CASES: list[tuple[str, Break, str]] = [
     ),
     (
         "configured",
-        drop("PersistentVolumeClaim", "provider"),
-        "Deployment provider: there is no PersistentVolumeClaim provider",
+        lambda broken: broken.pod("edge")["volumes"].append(CLAIMED),
+        "Deployment edge: there is no PersistentVolumeClaim typo",
     ),
     (
         "configured",
@@ -212,8 +225,8 @@ CASES: list[tuple[str, Break, str]] = [
     ),
     (
         "ports_named",
-        main("provider", livenessProbe={"tcpSocket": {"port": "typo"}}),
-        "Deployment provider: livenessProbe asks port typo, which it does not have",
+        main("connect", livenessProbe={"tcpSocket": {"port": "typo"}}),
+        "Deployment connect: livenessProbe asks port typo, which it does not have",
     ),
     (
         "ports_named",
@@ -286,12 +299,12 @@ CASES: list[tuple[str, Break, str]] = [
         lambda broken: broken.main("kafka", "StatefulSet").update(image="confluentinc/cp-kafka:8"),
         "StatefulSet kafka: nobody builds image confluentinc/cp-kafka:8",
     ),
-    ("told_what_it_reads", config("payment", PROVIDER_URL=None), "Deployment payment: PROVIDER_URL is not set"),
-    ("told_what_it_reads", config("payment", PROVIDER_TYPO="1"), "Deployment payment: PROVIDER_TYPO is read by nobody"),
+    ("told_what_it_reads", config("keeper", CONNECT_URL=None), "Deployment keeper: CONNECT_URL is not set"),
+    ("told_what_it_reads", config("keeper", CONNECT_TYPO="1"), "Deployment keeper: CONNECT_TYPO is read by nobody"),
     (
         "told_what_it_reads",
-        config("payment", PROVIDER_KEY="sk_live"),
-        "Deployment payment: PROVIDER_KEY is a secret, and stands in a manifest",
+        config("keeper", CDC_DATABASE_PASSWORD="word"),
+        "Deployment keeper: CDC_DATABASE_PASSWORD is a secret, and stands in a manifest",
     ),
     (
         "given_its_secret",
@@ -330,8 +343,8 @@ CASES: list[tuple[str, Break, str]] = [
     ),
     (
         "replaced_in_order",
-        spec("Deployment", "provider", strategy=None),
-        "Deployment provider: a successor begins before it has ended (maxSurge)",
+        spec("Deployment", "connect", strategy=None),
+        "Deployment connect: a successor begins before it has ended (maxSurge)",
     ),
     (
         "replaced_in_order",
@@ -345,28 +358,15 @@ CASES: list[tuple[str, Break, str]] = [
     ),
     (
         "edges_agree",
-        peers("payment-to-provider", "egress", "keeper"),
-        "payment → provider:8000 is needed, and may not leave",
+        peers("keeper-to-connect", "egress", "delivery"),
+        "keeper → connect:8083 is needed, and may not leave",
     ),
     (
         "edges_agree",
         peers("to-connect", "ingress", "delivery"),
         "keeper → connect:8083 is needed, and may not enter",
     ),
-    (
-        "edges_agree",
-        lambda broken: (
-            broken.the("NetworkPolicy", "to-provider")["spec"]["ingress"].append({"from": [{"podSelector": {}}]})
-            or broken.the("NetworkPolicy", "payment-to-provider")["spec"].update(
-                podSelector={
-                    "matchExpressions": [
-                        {"key": "app.kubernetes.io/name", "operator": "In", "values": ["payment", "delivery"]}
-                    ]
-                }
-            )
-        ),
-        "delivery → provider:8000 is open, and nobody needs it",
-    ),
+    ("edges_agree", open_to_delivery, "delivery → connect:8083 is open, and nobody needs it"),
 ]
 
 
