@@ -13,15 +13,25 @@ from pathlib import Path
 import psycopg
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from bootstrap.reconcile import catalogue
+from chassis.envelope import Record
 from chassis.errors import Transient
+from chassis.feed import Feed
 from chassis.kafka import KafkaLog
 from chassis.settings import ServiceSettings
 from chassis.topics import create_topics, partitions
 from tests.support.databases import ROOT, TestServer, running_server
 from tests.support.ports import free_port
-from tests.support.secure_kafka import WORD, SecureBroker, connect_worker, make_certificate, secure_broker
+from tests.support.secure_kafka import NARROW, WORD, SecureBroker, connect_worker, make_certificate, secure_broker
 from tests.support.waiting import until
 
 PATHS = os.pathsep.join(str(ROOT / path) for path in ("chassis/src", "services", "deploy"))
@@ -68,19 +78,58 @@ def test_bootstrap_makes_the_topics(broker: SecureBroker, server: TestServer) ->
 def test_consumer_reads_through_it(broker: SecureBroker) -> None:
     """What another client wrote arrives in the client of a group."""
     create_topics(broker.bootstrap, {"own.events": {"partitions": 1}}, properties=broker.properties())
-    producer = Producer({"bootstrap.servers": broker.bootstrap, **broker.properties()})
-    producer.produce("own.events", key=b"k", value=b"{}")
-    assert producer.flush(20) == 0
+    produce(broker, "own.events")
     settings = ServiceSettings(
         database_url="unused", kafka_bootstrap=broker.bootstrap, kafka_properties=broker.properties()
     )
-    log = KafkaLog(settings, "own")
+    assert [record.key for record in read(settings, "own", "own.events")] == [b"k"]
+
+
+def test_documented_rights_are_enough(broker: SecureBroker) -> None:
+    """A user with these and no others: it compares the topics, joins its group and reads, and reads without a group."""
+    create_topics(broker.bootstrap, {"narrow.events": {"partitions": 1}}, properties=broker.properties())
+    allow(broker, ResourceType.TOPIC, "narrow.events", AclOperation.READ)
+    allow(broker, ResourceType.TOPIC, "narrow.events", AclOperation.DESCRIBE)
+    allow(broker, ResourceType.GROUP, "narrow", AclOperation.READ)
+    narrow = {**broker.properties(), "sasl.username": NARROW}
+    until(lambda: "narrow.events" in partitions(broker.bootstrap, narrow), 20, "the rights")
+    assert partitions(broker.bootstrap, narrow) == {"narrow.events": 1}
+    settings = ServiceSettings(database_url="unused", kafka_bootstrap=broker.bootstrap, kafka_properties=narrow)
+    heard: list[Record] = []
+    feed = Feed(settings, ["narrow.events"], heard.extend)
+    feed.start()
+    until(lambda: feed.ready() is None, 20, "the end of the topic")
+    produce(broker, "narrow.events")
+    assert [record.key for record in read(settings, "narrow", "narrow.events")] == [b"k"]
+    until(lambda: [record.key for record in heard] == [b"k"], 20, "the record")
+    feed.stop()
+
+
+def allow(broker: SecureBroker, kind: ResourceType, name: str, operation: AclOperation) -> None:
+    """One right of the narrow user."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap, **broker.properties()})
+    right = AclPermissionType.ALLOW
+    rule = AclBinding(kind, name, ResourcePatternType.LITERAL, f"User:{NARROW}", "*", operation, right)
+    for future in admin.create_acls([rule]).values():
+        future.result()
+
+
+def produce(broker: SecureBroker, topic: str) -> None:
+    """One record, by another client."""
+    producer = Producer({"bootstrap.servers": broker.bootstrap, **broker.properties()})
+    producer.produce(topic, key=b"k", value=b"{}")
+    assert producer.flush(20) == 0
+
+
+def read(settings: ServiceSettings, group: str, topic: str) -> list[Record]:
+    """The first records that a group's member is given."""
+    log = KafkaLog(settings, group)
     try:
-        log.subscribe(["own.events"], lambda places: dict.fromkeys(places, 0), lambda _places: None)
+        log.subscribe([topic], lambda places: dict.fromkeys(places, 0), lambda _places: None)
         end = time.monotonic() + 30
         while not (records := log.fetch(10, 0.5)) and time.monotonic() < end:
             pass
-        assert [record.key for record in records] == [b"k"]
+        return records
     finally:
         log.close()
 

@@ -21,6 +21,7 @@ from tests.support.waiting import until
 DEPLOY = layout.ROOT / "deploy"
 OWN = DEPLOY / "bring-your-own"
 USER, WORD = "demae", "a-word-of-the-broker"
+NARROW = "narrow"  # a user with the same password and no right at all
 STORE_WORD = "of the key store"
 
 # Behind the lines of the ordinary broker: of two lines for one property the last one counts.
@@ -33,6 +34,8 @@ listener.name.clients.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.sec
 ssl.keystore.type=PKCS12
 ssl.keystore.location=${store}
 ssl.keystore.password=${word}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:demae
 """
 
 REST = """
@@ -74,9 +77,10 @@ def secure_broker() -> Iterator[SecureBroker]:
     text = (DEPLOY / "local" / "broker.properties").read_text() + SECURE
     file = home / "broker.properties"
     file.write_text(Template(text).substitute(values, store=store, word=STORE_WORD))
-    user = f"SCRAM-SHA-512=[name={USER},password={WORD}]"
+    users = [f"SCRAM-SHA-512=[name={name},password={WORD}]" for name in (USER, NARROW)]
     tool = [*java.command(jars(), java.TOOL), "kafka.tools.StorageTool", "format", "-t", "demae-secure-of-tests"]
-    subprocess.run([*tool, "-c", str(file), "--add-scram", user], capture_output=True, check=True)
+    added = [word for user in users for word in ("--add-scram", user)]
+    subprocess.run([*tool, "-c", str(file), *added], capture_output=True, check=True)
     broker = SecureBroker(f"127.0.0.1:{port}", store, ca, home)
     with running("kafka.Kafka", file, home / "broker.log", java.BROKER):
         try:
