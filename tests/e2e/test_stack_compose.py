@@ -1,5 +1,7 @@
 """The container runtime alone: what of it reaches the host, and what it keeps."""
 
+from containers import images
+from runtime.layout import ROOT
 from tests.e2e.test_stack import MENUS, ask
 from tests.support import container_runs
 from tests.support.stack_compose import ComposeStack
@@ -15,10 +17,17 @@ def test_nothing_is_published_beyond_this_machine(compose: ComposeStack) -> None
 
 
 def test_everything_carries_the_name_of_the_run(compose: ComposeStack) -> None:
-    """Each container, the network and each volume: what the next run would sweep."""
+    """Each container, the network, each volume, a tag of each image: what the next run would sweep."""
     kinds = [thing.split()[0] for thing in container_runs.things(container_runs.run_name())]
     assert kinds.count("container") == len(compose.processes()) + 1  # and bootstrap, which has ended
     assert (kinds.count("network"), kinds.count("volume")) == (1, 3)
+    assert kinds.count("image") == len(images.images(ROOT))
+
+
+def test_images_are_the_run_s_own(compose: ComposeStack) -> None:
+    """Whoever builds meanwhile, of another checkout even, changes nothing here."""
+    ours = {compose.inspected(process)["Config"]["Image"] for process in ("edge", "payment", "provider")}
+    assert {image.rpartition(":")[2] for image in ours} == {container_runs.run_name()}
 
 
 def test_up_again_changes_nothing(compose: ComposeStack) -> None:

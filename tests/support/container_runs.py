@@ -8,7 +8,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -44,6 +44,13 @@ def labels() -> dict[str, str]:
     return {LABEL: run_name()}
 
 
+def pin(images: Iterable[str]) -> None:
+    """Gives images the run's name as a tag: what others build meanwhile, under the tag of all, is not for this run."""
+    with engine() as api:
+        for image in images:
+            api.tag(image, image.rpartition(":")[0], run_name())
+
+
 @contextmanager
 def engine() -> Iterator[Any]:
     """The engine's API (docker.APIClient), of the same context as the command `docker`."""
@@ -55,7 +62,7 @@ def engine() -> Iterator[Any]:
 
 
 def things(run: str) -> list[str]:
-    """What there is of a run, as "container 1f3c", "network …", "volume …"."""
+    """What there is of a run, as "container 1f3c", "network …", "volume …", "image …"."""
     with engine() as api:
         return [f"{kind} {name}" for kind, name, owner in _owned(api) if _is_of(owner, run)]
 
@@ -99,12 +106,16 @@ def _is_of(owner: str, run: str) -> bool:
 
 
 def _owned(api: Any) -> Iterator[tuple[str, str, str]]:
-    """Kind, name and run of everything that carries a run's name."""
+    """Kind, name and run of everything that carries a run's name. Containers come first: they use the others."""
     found = [
         *(("container", one["Id"], one["Labels"]) for one in api.containers(all=True)),
         *(("network", one["Id"], one["Labels"]) for one in api.networks()),
         *(("volume", one["Name"], one["Labels"]) for one in api.volumes()["Volumes"] or []),
     ]
+    # Of images only the run's tag is its own.
+    for tag in (tag for one in api.images() for tag in one["RepoTags"] or []):
+        if _RUN.match(tag.rpartition(":")[2]):
+            yield "image", tag, tag.rpartition(":")[2]
     for kind, name, given in found:
         run = (given or {}).get(LABEL) or (given or {}).get(PROJECT) or ""
         if _RUN.match(run):
@@ -116,5 +127,7 @@ def _remove(api: Any, kind: str, name: str) -> None:
         api.remove_container(name, force=True, v=True)
     elif kind == "network":
         api.remove_network(name)
+    elif kind == "image":
+        api.remove_image(name)
     else:
         api.remove_volume(name, force=True)

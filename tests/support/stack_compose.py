@@ -134,7 +134,7 @@ class ComposeStack(Stack):
     def _become(self, wanted: system.System) -> None:
         """Compose makes those anew whose variables are others now, and waits until all are healthy."""
         self.control = Control(wanted)
-        self.project.variables = variables.environment(wanted)
+        self.project.variables = _variables(wanted)
         self.project.start()
 
     def _tail(self, process: str) -> str:
@@ -144,6 +144,7 @@ class ComposeStack(Stack):
 def build(tell: Callable[[str], None]) -> None:
     """The images of what is in the checkout now. Raises Refusal."""
     images.ensure(layout.ROOT, tell)
+    container_runs.pin(images.tag(image.name) for image in images.images(layout.ROOT))
 
 
 @contextmanager
@@ -165,7 +166,7 @@ def _start(state: Path, settings: Mapping[str, str]) -> ComposeStack:
     for offset in ports.free_offsets():
         known = _written(layout.Layout(layout.ROOT, state, layout.ROOT / ".run" / "downloads", offset), settings)
         files = [str(layout.ROOT / "deploy" / name) for name in (variables.COMPOSE, variables.OPEN)]
-        project = Project(layout.ROOT, files, services=known.wanted(), variables=variables.environment(known))
+        project = Project(layout.ROOT, files, services=known.wanted(), variables=_variables(known))
         stack = ComposeStack(Control(known), project)
         try:
             project.start()
@@ -176,6 +177,10 @@ def _start(state: Path, settings: Mapping[str, str]) -> ComposeStack:
         else:
             return stack
     raise RuntimeError("no free range of ports for a system of the tests")
+
+
+def _variables(known: system.System) -> dict[str, str]:
+    return {**variables.environment(known), "DEMAE_TAG": container_runs.run_name()}
 
 
 def _evidence(stack: ComposeStack) -> str:
