@@ -62,7 +62,7 @@ class Reconciler:
             known.admin_database_url,
         )
         word = {"sasl.password": values.kafka} if values.kafka else {}
-        return Access(values.admin_url, values.passwords, {**kafka, **word})
+        return Access(values.admin_url, values.passwords, {**word, **kafka})
 
 
 def catalogue(root: Path = ROOT) -> Topics:

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from chassis.settings import KafkaSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ROOT / "services"
 DATABASE = "demae"
 
 
@@ -18,16 +18,17 @@ class Settings(KafkaSettings):
     in the environment is used instead of theirs, and copied into none.
     """
 
-    admin_database_url: str = ""
+    secret_store: Literal["", "kubernetes"] = ""
+    admin_database_url: str = Field(default="", validate_default=True)
     database_name: str = DATABASE
     kafka_replication: int = Field(default=1, ge=1)
-    secret_store: Literal["", "kubernetes"] = ""
     postgres_address: str = "postgres:5432"
     """With SECRET_STORE=kubernetes: the server of a Secret `bootstrap` that is made anew."""
 
-    @model_validator(mode="after")
-    def complete(self) -> "Settings":
-        """The administrator's URL stands somewhere."""
-        if not self.admin_database_url and not self.secret_store:
-            raise ValueError("ADMIN_DATABASE_URL is not set: the URL of a role that may create roles and databases")
-        return self
+    @field_validator("admin_database_url")
+    @classmethod
+    def given(cls, url: str, others: ValidationInfo) -> str:
+        """Without a store of secrets it is missing like any other variable."""
+        if not url and not others.data.get("secret_store"):
+            raise PydanticCustomError("missing", "not set")
+        return url
