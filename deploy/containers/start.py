@@ -27,7 +27,7 @@ MISSING = re.compile(r"no such image|pull access denied|manifest unknown", re.I)
 
 
 class Watched:
-    """`runtime.waiting.Watched`, of the containers of one project. `found` is what was there at the last look."""
+    """`runtime.waiting.Watched`, of the containers of one project; `found` is what was there at the last look."""
 
     def __init__(self, known: System) -> None:
         self._known = known
@@ -39,7 +39,7 @@ class Watched:
         return self.found
 
     def reasons(self, names: Collection[str]) -> Mapping[str, Reason]:
-        return why_not(self._known, self.look(), names)
+        return why_not(self._known, self.found, names)
 
     def start(self, name: str) -> object:
         return self.found[name].restarts if name in self.found else 0
@@ -73,13 +73,13 @@ def start(known: System, before: Mapping[str, Container]) -> list[str]:
 
     Where nothing was there before and the engine refuses, nothing half made is left.
     """
-    watched, fresh, bootstrap = Watched(known), list[str](), Bootstrap(known, before)
+    watched, bootstrap, told = Watched(known), Bootstrap(known, before), set[str]()
     waiting = Waiting(watched, [], say)
     with _undone(known, before), _compose_up(known) as starting:
         while waiting.pending or starting.poll() is None:
             for name in _changed(known, before, watched.look()):
-                if name not in fresh:
-                    fresh.append(name)
+                if name not in told:
+                    told.add(name)
                     waiting.add(name)
             bootstrap.look(watched.found)
             waiting.look(READY_SECONDS)
@@ -88,11 +88,13 @@ def start(known: System, before: Mapping[str, Container]) -> list[str]:
         _refuse_failed(known, starting)
     bootstrap.look(watched.look())
     # Of what ran already nothing is said while it is well.
-    others = Waiting(watched, [name for name in known.wanted() if name not in fresh], lambda _line: None)
+    others = Waiting(watched, [name for name in known.wanted() if name not in told], lambda _line: None)
     while others.pending:
         others.look(READY_SECONDS)
-        time.sleep(POLL_SECONDS if others.pending else 0)
-    return [*fresh, *bootstrap.made]
+        if others.pending:
+            time.sleep(POLL_SECONDS)
+            watched.look()
+    return [*_changed(known, before, watched.found), *bootstrap.made]
 
 
 def tail(known: System, name: str) -> str:
