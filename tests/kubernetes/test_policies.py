@@ -11,7 +11,6 @@ from cluster.facts import Facts, collect
 from cluster.release import path
 from cluster.render import read
 from runtime.layout import ROOT
-from tests.support.overlays import DEMO
 
 Manifest = dict[str, Any]
 Break = Callable[["Broken"], None]
@@ -387,11 +386,7 @@ def test_manifests_break_no_policy(manifests: list[Manifest], facts: Facts) -> N
     assert policy.violations(manifests, facts) == []
 
 
-# In a fork without demo/ the provider is nobody's Deployment.
-HERE = [case for case in CASES if DEMO or "provider" not in case[2]]
-
-
-@pytest.mark.parametrize(("name", "change", "expected"), HERE, ids=[f"{n}-{i}" for i, (n, _, _) in enumerate(HERE)])
+@pytest.mark.parametrize(("name", "change", "expected"), CASES, ids=[f"{n}-{i}" for i, (n, _, _) in enumerate(CASES)])
 def test_policy_finds_the_fault(
     manifests: list[Manifest], facts: Facts, name: str, change: Break, expected: str
 ) -> None:
