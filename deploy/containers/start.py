@@ -19,7 +19,7 @@ from runtime.waiting import Reason, Waiting, shown
 
 # What fails is noticed at once: this bounds what only takes long, on a machine with other work.
 READY_SECONDS = 180.0
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0  # a look costs a tenth of a second of CPU
 # How bootstrap begins a line about something that was not there.
 MADE = ("applied ", "made ")
 PORT = re.compile(r"port is already allocated|address already in use|ports are not available", re.I)
