@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cluster import custom, facts, policy, release, schema
 from cluster.manifests import Manifests
-from cluster.render import RenderError, read, render
+from cluster.render import RenderError, kubectl, read, render
 from runtime import layout
 
 COMPONENTS = "components"
@@ -18,7 +18,8 @@ Rendered = Mapping[str, Manifests | RenderError]
 
 
 def check(root: Path) -> bool:
-    """Prints a line for each kustomization, and what is wrong with it; -> whether all are clean."""
+    """Prints a line for each kustomization, and what is wrong with it; -> whether all are clean. Raises Refusal."""
+    kubectl()  # without it each would say the same
     with combinations(root) as combined:
         rendered = {name: _render(folder) for name, folder in [*kustomizations(root), *combined]}
     known = facts.collect(root)

@@ -45,7 +45,7 @@ class Cluster:
 
     def prepare(self, namespace: Path) -> None:
         """Makes the namespace where it is missing."""
-        if _kubectl(["get", "namespace", NAMESPACE, "--output=name"]).returncode != 0:
+        if not _demand(["get", "namespace", NAMESPACE, "--ignore-not-found", "--output=name"]).strip():
             _demand(["create", "--filename", str(namespace)])
 
     def _find(self, name: str) -> dict[str, Any] | None:
@@ -92,7 +92,8 @@ def _values(secret: Mapping[str, Any] | None) -> dict[str, str]:
 def _demand(words: list[str]) -> str:
     done = _kubectl(words)
     if done.returncode != 0:
-        raise ClusterError(f"The cluster of kubectl's current context refused: {done.stderr.strip()[-500:]}")
+        last = (done.stderr.strip().splitlines() or ["it does not say why"])[-1]
+        raise ClusterError(f"kubectl's current cluster does not do it: {last}")
     return done.stdout
 
 
