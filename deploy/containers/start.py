@@ -87,14 +87,18 @@ def start(known: System, before: Mapping[str, Container]) -> list[str]:
             time.sleep(POLL_SECONDS)
         _refuse_failed(known, starting)
     bootstrap.look(watched.look())
-    # Of what ran already nothing is said while it is well.
-    others = Waiting(watched, [name for name in known.wanted() if name not in told], lambda _line: None)
-    while others.pending:
-        others.look(READY_SECONDS)
-        if others.pending:
+    _wait_silently(watched, [name for name in known.wanted() if name not in told])
+    return [*_changed(known, before, watched.found), *bootstrap.made]
+
+
+def _wait_silently(watched: Watched, names: Collection[str]) -> None:
+    """Of what ran already nothing is said while it is well."""
+    waiting = Waiting(watched, names, lambda _line: None)
+    while waiting.pending:
+        waiting.look(READY_SECONDS)
+        if waiting.pending:
             time.sleep(POLL_SECONDS)
             watched.look()
-    return [*_changed(known, before, watched.found), *bootstrap.made]
 
 
 def tail(known: System, name: str) -> str:
