@@ -28,6 +28,7 @@ def up(known: System, *, quiet_first_order: bool = False) -> None:
 @exclusive
 def bring(known: System) -> list[str]:
     """Starts what does not run, and waits until all is ready; -> what was done, empty when nothing was."""
+    _refuse_colon(known)
     known.engine.refuse_unfit()
     before = containers(known)
     _refuse_ports(known)
@@ -42,6 +43,13 @@ def bring(known: System) -> list[str]:
         layout.remember(known.layout.state, seeded=True)
         done.append("seed")
     return done
+
+
+def _refuse_colon(known: System) -> None:
+    if ":" in str(known.layout.state):
+        raise Refusal(
+            f"{known.layout.state} has a colon, which ends a path in a mount: name another folder by DEMAE_STATE"
+        )
 
 
 def _refuse_ports(known: System) -> None:

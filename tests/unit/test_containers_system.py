@@ -155,6 +155,14 @@ def test_taken_port_names_the_container(known: system.System) -> None:
         up._refuse_ports(replace(known, engine=Engine(run)))
 
 
+def test_colon_in_the_state_is_refused(known: system.System, tmp_path: Path) -> None:
+    """Compose would take its secrets from another folder."""
+    where = replace(known.layout, state=tmp_path / "a:b")
+    where.make()
+    with pytest.raises(Refusal, match="a:b has a colon"):
+        up.bring(replace(known, layout=where))
+
+
 def test_missing_upstream_image_says_what_to_do(known: system.System) -> None:
     """Without a registry, or under another name."""
     config = json.dumps({"services": {"postgres": {"image": "postgres:17"}, "payment": {"image": "x", "build": {}}}})
