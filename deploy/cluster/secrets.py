@@ -16,7 +16,13 @@ from runtime.errors import Refusal
 NAMESPACE = "demae"
 ADDRESS = f"postgres.{NAMESPACE}.svc:5432"
 # Of the environment, for who brings their own: variable → the Secret that is its source.
-BROUGHT = {"ADMIN_DATABASE_URL": "bootstrap", "JWT_SECRET": "person", "PROVIDER_KEY": "provider"}
+BROUGHT = {
+    "ADMIN_DATABASE_URL": "bootstrap",
+    "KAFKA_PASSWORD": "bootstrap",
+    "CONNECT_PASSWORD": "keeper",
+    "JWT_SECRET": "person",
+    "PROVIDER_KEY": "provider",
+}
 TRIES = 5  # each is lost to another writer only
 
 

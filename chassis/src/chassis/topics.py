@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Set
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -15,6 +16,7 @@ Topics = Mapping[str, Mapping[str, Any]]
 """Name → {"partitions": n, "config": {…}}"""
 
 ASK_SECONDS = 10.0
+LOOK_SECONDS = 0.05
 # A broker that was reached and refuses. The client itself only says that it has none; its connections say why.
 REFUSED = (KafkaError._AUTHENTICATION, KafkaError._SSL)
 
@@ -42,10 +44,11 @@ def create_topics(
     client = _Client(bootstrap, properties or {})
     present = _partitions(client, ASK_SECONDS)
     _refuse_different(wanted, present)
-    missing = [name for name in wanted if name not in present]
-    made = _create(client, {name: wanted[name] for name in missing}, replication) if missing else []
-    if len(made) < len(missing):
-        _refuse_different(wanted, _partitions(client, ASK_SECONDS))
+    missing = {name: topic for name, topic in wanted.items() if name not in present}
+    if not missing:
+        return []
+    made = _create(client, missing, replication)
+    _refuse_different(wanted, _until_seen(client, missing.keys()))
     return made
 
 
@@ -74,6 +77,16 @@ def _partitions(client: _Client, seconds: float) -> dict[str, int]:
     except KafkaException as error:
         raise client.trouble(error.args[0]) from error
     return {name: len(topic.partitions) for name, topic in known.items()}
+
+
+def _until_seen(client: _Client, names: Set[str]) -> dict[str, int]:
+    """The topics once these are among them: a broker hears of a topic a little later than its controller made it."""
+    end = time.monotonic() + ASK_SECONDS
+    while missing := names - (present := _partitions(client, ASK_SECONDS)).keys():
+        if time.monotonic() > end:
+            raise Transient(f"kafka: topic {', '.join(sorted(missing))} was made and cannot be seen")
+        time.sleep(LOOK_SECONDS)
+    return present
 
 
 def _refuse_different(wanted: Topics, present: Mapping[str, int]) -> None:
