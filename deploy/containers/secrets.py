@@ -1,8 +1,8 @@
 """The secrets as files, a folder for each process with what it needs; the folder above is its owner's alone."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
+from bootstrap.secrets import BOOTSTRAP, PERSON, POSTGRES, Values, secrets_of
 from containers.system import System
 from runtime.discovery import Process
 from runtime.system import DATABASE
@@ -21,30 +21,17 @@ def write(system: System) -> None:
 
 def given(system: System) -> dict[str, dict[str, str]]:
     """Process → variable → value."""
-    roles = {f"DB_PASSWORD_{r.upper()}": word for r, word in system.keys.database.items() if r != "postgres"}
-    return {
-        "postgres": {"POSTGRES_PASSWORD": system.keys.database["postgres"]},
-        "bootstrap": {"ADMIN_DATABASE_URL": _url(system, "postgres", "postgres"), **roles},
-        **{process.name: _of(system, process) for process in system.processes},
-    }
+    keys = system.keys
+    admin = f"postgresql://postgres:{keys.database['postgres']}@postgres:5432/postgres"  # as the containers reach it
+    values = Values(admin, keys.database, keys.jwt, keys.provider)
+    known = secrets_of(system.layout.root / "services", values, DATABASE)
+    own = {process.name: known[_holder(process)] for process in system.processes}
+    return {POSTGRES: known[POSTGRES], BOOTSTRAP: known[BOOTSTRAP], **own}
 
 
-def _of(system: System, process: Process) -> dict[str, str]:
-    by_need: Mapping[str, dict[str, str]] = {
-        "http": {"JWT_SECRET": system.keys.jwt},
-        "client": {"JWT_SECRET": system.keys.jwt},
-        "provider": {"PROVIDER_KEY": system.keys.provider},
-        "connect": {"CDC_DATABASE_PASSWORD": system.keys.database["cdc"]},
-    }
-    own = {"DATABASE_URL": _url(system, process.module, DATABASE)} if process.service else {}
-    for need in process.needs:
-        own |= by_need[need]
-    return own
-
-
-def _url(system: System, role: str, database: str) -> str:
-    """As the containers reach it."""
-    return f"postgresql://{role}:{system.keys.database[role]}@postgres:5432/{database}"
+def _holder(process: Process) -> str:
+    """Whose secrets it has: its service's, and those of a person when it speaks as people."""
+    return PERSON if "client" in process.needs else process.module
 
 
 def _file(path: Path, value: str) -> None:
