@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.support.databases import ROOT
 
-PASSED = ("PATH", "HOME", "LANG", "JAVA_HOME", "DOCKER_HOST", "DOCKER_CONFIG")
+PASSED = ("PATH", "HOME", "LANG", "JAVA_HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DEMAE_PARTS")
 
 
 @dataclass(frozen=True)
