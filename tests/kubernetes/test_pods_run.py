@@ -1,5 +1,6 @@
 """The released manifests, run: every pod as its manifest says, on a container engine in place of a cluster."""
 
+import asyncio
 import os
 import shutil
 import ssl
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,11 @@ from containers.engine import Engine
 from runtime.errors import Refusal
 from runtime.layout import ROOT, SOURCES
 from tests.support import container_runs
+from tests.support.delivering import deliver_one
+from tests.support.evidence import captures, versions
 from tests.support.kubernetes_api import TOKEN, Api, serving
 from tests.support.node import Node
+from tests.support.stack_url import UrlStack
 
 pytestmark = pytest.mark.timeout(900)
 UPSTREAM = {"postgres:17": "POSTGRES", "apache/kafka:4.3.1": "KAFKA", "quay.io/debezium/connect:3.6": "CONNECT"}
@@ -145,8 +150,38 @@ def test_secrets_are_those_mounted(node: Node, facts: Facts) -> None:
     assert {name: frozenset(node.secrets[name]) for name in node.secrets} == facts.secrets
 
 
+@pytest.mark.skipif(not (ROOT / "demo").exists(), reason="nobody takes the money")
+async def test_rolling_update_loses_nothing(node: Node, facts: Facts, tmp_path: Path) -> None:
+    """Orders flow while every reader of the log is replaced: each is delivered, paid once, with every version."""
+    edge, postgres = (node.address(node.named(name)) for name in ("edge", "postgres"))
+    secret = {"JWT_SECRET": node.secrets["person"]["JWT_SECRET"]}
+    stack = UrlStack({"DEMAE_E2E_URL": f"http://{edge}:8000", **secret})
+    readers = [one for one in node.workloads if (it := facts.programs.get(one.name)) and it.service and not it.listens]
+
+    def roll() -> None:
+        for one in readers:
+            node.replace(one)
+
+    rolling = asyncio.create_task(asyncio.to_thread(roll))
+    delivered = []
+    while not rolling.done():
+        delivered += await asyncio.gather(*(deliver_one(stack) for _ in range(2)))
+    await rolling
+    assert len(delivered) >= len(readers)
+    word = node.secrets["bootstrap"]["DB_PASSWORD_VERIFY"]
+    found = versions(f"postgresql://verify:{word}@{postgres}:5432/demae", delivered)
+    assert found == {order: list(range(1, len(some) + 1)) for order, some in found.items()}
+    log = tmp_path / "provider.jsonl"
+    log.write_text(
+        node.engine.ask("exec", node.container(node.named("provider")), "cat", "/var/lib/provider/log.jsonl")
+    )
+    paid = captures(log)
+    assert {order: paid[order] for order in delivered} == dict.fromkeys(delivered, 1)
+
+
 def test_services_end_in_time(node: Node, facts: Facts) -> None:
     """SIGTERM ends each of ours in the time that its manifest grants, by itself."""
     ours = [one for one in node.workloads if one.name in facts.programs and one.name != "edge"]
-    ended = {one.name: node.stop(one) for one in ours}
+    with ThreadPoolExecutor(len(ours)) as pool:
+        ended = dict(zip((one.name for one in ours), pool.map(node.stop, ours), strict=True))
     assert ended == dict.fromkeys(ended, 0)

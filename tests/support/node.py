@@ -95,6 +95,13 @@ class Node:
         self.engine.ask("stop", "--time", grace, self.container(workload))
         return int(self.engine.inspect("container", [self.container(workload)])[0]["State"]["ExitCode"])
 
+    def replace(self, workload: Workload) -> None:
+        """A rolling update of one replica, when none may be too many: the old one ends, then the new one is ready."""
+        self.stop(workload)
+        self.engine.ask("start", self.container(workload))
+        self._wait(workload, "startupProbe")
+        self._wait(workload, "readinessProbe")
+
     def _run(self, workload: Workload, container: Manifest, name: str, *, wait: bool) -> None:
         given = [
             word for key, value in self._variables(workload, container).items() for word in ("--env", f"{key}={value}")
