@@ -40,6 +40,8 @@ def test_fork_is_made(fork: Checkout, tmp_path: Path) -> None:
     follow(fork, PAGE)
     assert fork.changes() == []
     assert fork.run("git", "grep", "-i", "demae").stdout == ""
+    if shutil.which("docker"):
+        fork.sh("NABE_SECRETS=/nowhere docker compose -f deploy/compose.yaml config --quiet")
     if not shutil.which(java.program()):
         pytest.skip("the rest needs Java for the local runtime")
     with running_provider(tmp_path / "provider.jsonl") as provider:
