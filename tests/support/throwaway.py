@@ -52,8 +52,14 @@ class Running:
 
     def does(self, *words: str) -> str:
         """Waits until a command inside succeeds; -> what it printed."""
-        until(lambda: self.run(*words).code == 0, START_SECONDS, f"{' '.join(words)} in the container")
-        return self.run(*words).out
+        said: list[Said] = []
+
+        def succeeds() -> bool:
+            said.append(self.run(*words))
+            return said[-1].code == 0
+
+        until(succeeds, START_SECONDS, f"{' '.join(words)} in the container")
+        return said[-1].out
 
     def answers(self, port: int, path: str) -> None:
         """Waits until there is an HTTP answer, asked from inside, by the means of the image."""
