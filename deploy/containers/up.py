@@ -48,7 +48,7 @@ def bring(known: System) -> list[str]:
 def _refuse_colon(known: System) -> None:
     if ":" in str(known.layout.state):
         raise Refusal(
-            f"{known.layout.state} has a colon, which ends a path in a mount: name another folder by DEMAE_STATE"
+            f"{known.layout.state} has a colon, which ends a path in a mount: set DEMAE_STATE to another"
         )
 
 
