@@ -20,6 +20,7 @@ def program() -> str:
     return shutil.which("java") or "java"
 
 
-def command(jars: Path, options: tuple[str, ...]) -> list[str]:
-    """Everything up to the main class."""
-    return [program(), *options, "-cp", str(jars / "*")]
+def command(jars: Path, options: tuple[str, ...], temporary: Path | None = None) -> list[str]:
+    """Everything up to the main class. One that is killed leaves unpacked native code in `temporary`."""
+    own = [f"-Djava.io.tmpdir={temporary}"] if temporary else []
+    return [program(), *options, *own, "-cp", str(jars / "*")]

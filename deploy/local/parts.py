@@ -84,7 +84,7 @@ def _connect(system: System) -> Part:
 def _java(system: System, options: tuple[str, ...]) -> list[str]:
     logging = system.layout.root / "deploy" / "connect" / "log4j2.yaml"
     quiet = f"-Dlog4j2.configurationFile={logging.as_uri()}"
-    return java.command(fetch.where(system.layout).jars, (*options, quiet))
+    return java.command(fetch.where(system.layout).jars, (*options, quiet), system.layout.temporary)
 
 
 def _edge(system: System) -> Part:

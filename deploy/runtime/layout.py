@@ -34,6 +34,10 @@ class Layout:
         return self.state / "config"
 
     @property
+    def temporary(self) -> Path:
+        return self.state / "temporary"
+
+    @property
     def python_path(self) -> str:
         return os.pathsep.join(str(self.root / part) for part in SOURCES)
 
@@ -43,7 +47,7 @@ class Layout:
     def make(self) -> None:
         """Makes the folders; the state is its owner's alone, because secrets and data are in it."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.logs, self.config):
+        for folder in (self.logs, self.config, self.temporary):
             folder.mkdir(exist_ok=True)
 
 

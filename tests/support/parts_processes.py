@@ -111,7 +111,7 @@ def _broker(parts: ProcessParts) -> Command:
         file.write_text(Template((DEPLOY / "local" / "broker.properties").read_text()).substitute(values))
         tool = [*java.command(_jars(), java.TOOL), "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID]
         subprocess.run([*tool, "-c", str(file)], stdin=subprocess.DEVNULL, capture_output=True, check=True)
-    return [*_java(java.BROKER), "kafka.Kafka", str(file)], java.ENVIRONMENT
+    return [*_java(parts, java.BROKER), "kafka.Kafka", str(file)], java.ENVIRONMENT
 
 
 def _connect(parts: ProcessParts) -> Command:
@@ -119,13 +119,13 @@ def _connect(parts: ProcessParts) -> Command:
     values = {"kafka": parts.kafka, "host": "127.0.0.1", "port": parts.connect_port, "replicas": 1}
     file.write_text(Template((DEPLOY / "connect" / "worker.properties").read_text()).substitute(values))
     main = "org.apache.kafka.connect.cli.ConnectDistributed"
-    return [*_java(java.CONNECT), main, str(file)], java.ENVIRONMENT
+    return [*_java(parts, java.CONNECT), main, str(file)], java.ENVIRONMENT
 
 
-def _java(options: tuple[str, ...]) -> list[str]:
+def _java(parts: ProcessParts, options: tuple[str, ...]) -> list[str]:
     # These runs are short: the second compiler would never pay for itself.
     quiet = f"-Dlog4j2.configurationFile={(DEPLOY / 'connect' / 'log4j2.yaml').as_uri()}"
-    return java.command(_jars(), (*options, "-XX:TieredStopAtLevel=1", quiet))
+    return java.command(_jars(), (*options, "-XX:TieredStopAtLevel=1", quiet), parts.home)
 
 
 def _jars() -> Path:

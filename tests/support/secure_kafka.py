@@ -110,7 +110,7 @@ def connect_worker(broker: SecureBroker) -> Iterator[str]:
 def running(main: str, file: Path, log: Path, options: tuple[str, ...]) -> Iterator[None]:
     """A Java program, killed at the end."""
     quiet = f"-Dlog4j2.configurationFile={(DEPLOY / 'connect' / 'log4j2.yaml').as_uri()}"
-    words = [*java.command(jars(), (*options, "-XX:TieredStopAtLevel=1", quiet)), main, str(file)]
+    words = [*java.command(jars(), (*options, "-XX:TieredStopAtLevel=1", quiet), file.parent), main, str(file)]
     environment = {**os.environ, **ownership.mark(), **java.ENVIRONMENT}
     with (
         log.open("wb") as output,
