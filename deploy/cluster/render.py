@@ -23,21 +23,26 @@ class RenderError(Refusal):
     """Nothing could be rendered; the message says why."""
 
 
-@cache
 def kubectl() -> str:
     """Where it is. Raises RenderError when it is missing or too old."""
     found = shutil.which("kubectl")
     if found is None:
         raise RenderError(f"The program kubectl is missing: install {ADVICE}.")
-    done = _run([found, "version", "--client", "--output=json"])
+    version, name = _version(found)
+    if version < OLDEST:
+        raise RenderError(f"{found} is too old: it is {name}. Install {ADVICE}.")
+    return found
+
+
+@cache
+def _version(program: str) -> tuple[tuple[int, int], str]:
+    """As numbers, and as it says it itself."""
+    done = _run([program, "version", "--client", "--output=json"])
     try:
         said = json.loads(done.stdout)["clientVersion"]
     except (ValueError, KeyError):
-        raise RenderError(f"{found} does not say its version: {done.stderr.strip()[-300:]}") from None
-    version = int(said["major"]), int(re.sub(r"\D", "", said["minor"]))
-    if version < OLDEST:
-        raise RenderError(f"{found} is too old: it is {said['gitVersion']}. Install {ADVICE}.")
-    return found
+        raise RenderError(f"{program} does not say its version: {done.stderr.strip()[-300:]}") from None
+    return (int(said["major"]), int(re.sub(r"\D", "", said["minor"]))), str(said["gitVersion"])
 
 
 def render(folder: Path) -> str:

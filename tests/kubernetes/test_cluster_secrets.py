@@ -10,7 +10,6 @@ import pytest
 
 from cluster import secrets
 from cluster.facts import collect
-from cluster.render import kubectl
 from runtime.layout import ROOT
 
 # Like kubectl: create refuses what exists, replace refuses an older version, get says nothing about what is not there.
@@ -52,7 +51,6 @@ def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.chmod(0o755)
     (tmp_path / "objects").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    kubectl.cache_clear()
     return tmp_path / "objects"
 
 

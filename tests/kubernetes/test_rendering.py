@@ -22,7 +22,6 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    kubectl.cache_clear()
 
     def write(name: str, script: str) -> None:
         path = folder / name
@@ -30,12 +29,6 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     return write
-
-
-@pytest.fixture(autouse=True)
-def anew() -> None:
-    """Each test looks for kubectl itself."""
-    kubectl.cache_clear()
 
 
 def needs_kubectl() -> None:
