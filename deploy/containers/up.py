@@ -47,9 +47,7 @@ def bring(known: System) -> list[str]:
 
 def _refuse_colon(known: System) -> None:
     if ":" in str(known.layout.state):
-        raise Refusal(
-            f"{known.layout.state} has a colon, which ends a path in a mount: set DEMAE_STATE to another"
-        )
+        raise Refusal(f"{known.layout.state} has a colon, which ends a path in a mount: set DEMAE_STATE to another")
 
 
 def _refuse_ports(known: System) -> None:
