@@ -63,6 +63,7 @@ bench: ## Measure the whole system under load, and print a table
 	@PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m bench
 
 images: ## Build the images of all services; OFFLINE=1 where no image registry answers
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is missing.")'
 	@PYTHONPATH=deploy $(PYTHON) -m containers.images $(OFFLINE)
 
 lock: ## Resolve the dependencies of all pyproject files into requirements/
