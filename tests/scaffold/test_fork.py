@@ -37,13 +37,14 @@ def fork() -> Iterator[Checkout]:
 
 @pytest.mark.timeout(900)
 def test_fork_is_made(fork: Checkout, tmp_path: Path) -> None:
-    """Without the demo and under another name it is checked and tested; an order is paid at another provider."""
+    """Without the demo, renamed: it is checked and tested, takes a new service, and delivers an order paid elsewhere."""
     follow(fork, PAGE)
     assert fork.changes() == []
     assert fork.run("git", "grep", "-i", "demae").stdout == ""
     left = yaml.safe_load((fork.root / "deploy" / "compose.yaml").read_text())
     assert set(left["services"]) & {"provider", "actors", "payment", "edge"} == {"payment", "edge"}
     assert "provider" not in left["volumes"]
+    fork.sh("make new-service NAME=points && make check && git stash -qu && git stash drop -q")
     if not shutil.which(java.program()):
         pytest.skip("the rest needs Java for the local runtime")
     with running_provider(tmp_path / "provider.jsonl") as provider:

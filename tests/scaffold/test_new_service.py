@@ -1,5 +1,7 @@
 """What `make new-service` writes is a service like the others; what it refuses leaves nothing."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -123,6 +125,15 @@ def test_failure_leaves_nothing_half(checkout: Checkout, monkeypatch: pytest.Mon
     done = checkout.run("make", "new-service", "NAME=loyalty")
     assert (done.returncode != 0, "contracts.catalogue failed" in done.stdout) == (True, True)
     assert checkout.changes() == before
+
+
+def test_release_waits_for_a_kubectl(checkout: Checkout, tmp_path: Path) -> None:
+    """Without one that works the service is made all the same, and the command says what is left to do."""
+    (tmp_path / "kubectl").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "kubectl").chmod(0o755)
+    checkout.settings["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
+    assert "make k8s-release renders it" in checkout.sh("make new-service NAME=loyalty")
+    assert not any("deploy/release" in change for change in checkout.changes())
 
 
 def test_test_in_the_way_is_refused(checkout: Checkout) -> None:
