@@ -116,12 +116,14 @@ def test_failed_task_is_restarted(stack: Stack, till: Till) -> None:
     till.sell(50)
     assert_published(till)
     restarts = stack.repairs("restart")
-    stack.ask("ALTER PUBLICATION demae RENAME TO elsewhere")
-    try:
-        stack.ask("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots")
-        until(lambda: stack.tasks() == ["FAILED"], 30, "a failed task")
-    finally:
-        stack.ask("ALTER PUBLICATION elsewhere RENAME TO demae")
+    # No tick meanwhile: before Postgres 18, what is written while there is no publication can never be decoded.
+    with stack.frozen("keeper"):
+        stack.ask("ALTER PUBLICATION demae RENAME TO elsewhere")
+        try:
+            stack.ask("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots")
+            until(lambda: stack.tasks() == ["FAILED"], 30, "a failed task")
+        finally:
+            stack.ask("ALTER PUBLICATION elsewhere RENAME TO demae")
     with till.selling():
         until(lambda: stack.repairs("restart") > restarts, 30, "a restart by the keeper")
         until(lambda: stack.tasks() == ["RUNNING"], 30, "a running task")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -91,10 +92,18 @@ class Stack:
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:
         """A part that does nothing for the time of the block."""
-        self.parts.freeze(name)
+        self._hold(name, signal.SIGSTOP)
         try:
             yield
         finally:
+            self._hold(name, signal.SIGCONT)
+
+    def _hold(self, name: str, number: signal.Signals) -> None:
+        if name == "keeper" and self.keeper:
+            self.keeper.send_signal(number)
+        elif number == signal.SIGSTOP:
+            self.parts.freeze(name)
+        else:
             self.parts.thaw(name)
 
     def _keeper(self) -> dict[str, str]:
