@@ -37,7 +37,7 @@ def fork() -> Iterator[Checkout]:
 
 @pytest.mark.timeout(900)
 def test_fork_is_made(fork: Checkout, tmp_path: Path) -> None:
-    """Without the demo, renamed: it is checked and tested, takes a new service, and delivers an order paid elsewhere."""
+    """Without the demo, renamed: it is checked and tested, takes a new service, delivers an order paid elsewhere."""
     follow(fork, PAGE)
     assert fork.changes() == []
     assert fork.run("git", "grep", "-i", "demae").stdout == ""
