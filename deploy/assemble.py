@@ -84,8 +84,8 @@ def assemble(root: Path, folder: Path, target: Path) -> None:
         raise SystemExit(f"{folder.name}: not every file compiles")
     for path in [target, *target.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
-    for path in _image(folder).get("data", []):
-        own = target.parent / path.lstrip("/")
+    for place in data(folder):
+        own = target.parent / place.lstrip("/")
         own.mkdir(parents=True, mode=0o750)
         os.chown(own, USER, USER)
 
@@ -94,6 +94,12 @@ def project(folder: Path) -> dict[str, Any]:
     """The table [project] of a folder's pyproject.toml."""
     table: dict[str, Any] = _pyproject(folder)["project"]
     return table
+
+
+def data(folder: Path) -> list[str]:
+    """The folders that its program writes to; they are USER's."""
+    named: list[str] = _image(folder).get("data", [])
+    return named
 
 
 def package(requirement: str) -> str:

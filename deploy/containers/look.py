@@ -114,8 +114,12 @@ def run(known: System, name: str) -> None:
 
 
 def _source(known: System, process: Process) -> list[str]:
-    """Its part of the tree over what the image has, read-only; read as the person who may read the tree."""
+    """Its part of the tree over what the image has, read-only; read as the person who may read the tree.
+
+    A program with data stays the user whose data it is: the tree must be readable by others then.
+    """
     root = known.layout.root
     parts = assemble.parts(root, root / process.folder)
     mounts = [word for part in parts for word in ("--volume", f"{part}:/app/{part.relative_to(root)}:ro")]
-    return ["--user", f"{os.getuid()}:{os.getgid()}", *mounts]
+    person = [] if assemble.data(root / process.folder) else ["--user", f"{os.getuid()}:{os.getgid()}"]
+    return [*person, *mounts]

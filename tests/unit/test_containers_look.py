@@ -78,3 +78,11 @@ def test_nothing_is_code_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     """As in the local runtime."""
     assert look.status(known(tmp_path, [])) == 3
     assert probe.reasons("no json") == ""
+
+
+def test_foreground_reads_the_tree_as_its_owner(tmp_path: Path) -> None:
+    """But a program with data of its own could not write it then."""
+    here = known(tmp_path, [])
+    by_person = {one.name: "--user" in look._source(here, one) for one in here.processes}
+    assert by_person.pop("provider", False) is False
+    assert all(by_person.values())
