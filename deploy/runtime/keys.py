@@ -1,5 +1,6 @@
 """The secrets of one system: made once, kept in its state folder, readable by its owner alone."""
 
+import fcntl
 import json
 import os
 import secrets
@@ -28,7 +29,12 @@ def load(state: Path, services: Iterable[str]) -> Keys:
 
     PROVIDER_KEY in the environment is taken once, and kept.
     """
-    path = state / "secrets.json"
+    with (state / "secrets.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two first commands at once would each make their own
+        return _load(state / "secrets.json", services)
+
+
+def _load(path: Path, services: Iterable[str]) -> Keys:
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     roles = [*DATABASE_ROLES, *services]
     names = [*(f"database.{role}" for role in roles), "jwt", "provider", "supervisor"]

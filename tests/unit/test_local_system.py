@@ -1,7 +1,11 @@
 """What the local runtime remembers, keeps secret, and gives to whom."""
 
 import json
+import secrets
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +43,21 @@ def test_secrets_are_made_once(known: system.System) -> None:
     again = keys.load(known.layout.state, ["payment", "loyalty"])
     assert (again.jwt, again.database["payment"]) == (known.keys.jwt, known.keys.database["payment"])
     assert again.database["loyalty"]
+
+
+def test_first_commands_at_once_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has read that there is nothing before the other has written: it has to wait."""
+    both = threading.Barrier(2)
+
+    def made_up(_size: int) -> str:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.2)  # never passed while only one may be here
+        return secrets.token_hex(4)
+
+    monkeypatch.setattr("runtime.keys.secrets.token_urlsafe", made_up)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: keys.load(tmp_path, []), range(2))
+    assert first == second
 
 
 def test_key_of_another_provider_is_kept(known: system.System, monkeypatch: pytest.MonkeyPatch) -> None:
