@@ -1,6 +1,6 @@
 """The runtime of the system that DEMAE_STATE names, or that of this checkout."""
 
-from cli.containers import ContainerRuntime
+from cli.containers import ContainerRuntime, refusals
 from cli.local import LocalRuntime
 from cli.prerequisites import Finding, for_containers, for_processes
 from cli.processes import Runtime
@@ -15,7 +15,8 @@ def here() -> Runtime:
     where = layout.from_environment()
     name = remembered(where.state)
     if name == COMPOSE:
-        return ContainerRuntime(system.load(where))
+        with refusals():
+            return ContainerRuntime(system.load(where))
     return LocalRuntime() if name else Nowhere()
 
 

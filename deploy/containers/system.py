@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from chassis.migrate import discover_roles
 from containers.engine import Engine
 from runtime import discovery, keys, layout
 from runtime import system as shared
+from runtime.errors import Refusal
 from runtime.ports import Published
 from runtime.system import DATABASE
 
@@ -84,8 +86,12 @@ def load(
     opened: bool | None = None,
     project: str = "",
 ) -> System:
-    """The system at `where`. What is None is as it was at the last `up`; the state folder must exist."""
+    """The system at `where`. What is None is as it was at the last `up`; the state folder must exist.
+
+    Raises Refusal for a copy of another system's folder: both would be one project, forgotten by one `clean`.
+    """
     remembered = layout.recall(where.state)
+    _refuse_copy(where.state, remembered)
     return System(
         layout=where,
         keys=keys.load(where.state, discover_roles(where.root / "services")),
@@ -99,7 +105,15 @@ def load(
 
 def remember(system: System) -> None:
     """Keeps the choices of this `up` for the commands after it."""
-    shared.remember(system, runtime="compose", opened=system.opened, project=system.project)
+    folder = str(system.layout.state)
+    shared.remember(system, runtime="compose", opened=system.opened, project=system.project, folder=folder)
+
+
+def _refuse_copy(state: Path, remembered: Mapping[str, Any]) -> None:
+    """A folder that was moved is no copy: nothing is left where it was."""
+    first = Path(remembered.get("folder", state))
+    if layout.recall(first).get("project") == remembered.get("project") and first.resolve() != state.resolve():
+        raise Refusal(f"{state} is a copy of {first}, whose containers and data these are. Begin anew: rm -r '{state}'")
 
 
 def _short(state: Path) -> str:

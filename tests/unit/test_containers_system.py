@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -117,6 +118,17 @@ def test_two_folders_are_two_projects(known: system.System, tmp_path: Path) -> N
     where = replace(known.layout, state=tmp_path / "other")
     where.make()
     assert system.load(where).project != known.project
+
+
+def test_copied_folder_is_refused(known: system.System, tmp_path: Path) -> None:
+    """Copied with its checkout, it names the other's project; moved, it goes on with its own."""
+    system.remember(known)
+    copy = replace(known.layout, state=tmp_path / "copy")
+    shutil.copytree(known.layout.state, copy.state)
+    with pytest.raises(Refusal, match=f"copy is a copy of {known.layout.state}"):
+        system.load(copy)
+    shutil.rmtree(known.layout.state)
+    assert system.load(copy).project == known.project
 
 
 def test_containers_are_read(known: system.System) -> None:
