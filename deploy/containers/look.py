@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import assemble
 from containers import compose
-from containers.observe import Container, containers
+from containers.observe import Container, containers, everything
 from containers.probe import why_not
 from containers.system import System
 from runtime.discovery import Process
@@ -95,6 +95,8 @@ def run(known: System, name: str) -> None:
     found = containers(known)
     if not any(one.running for one in found.values()):
         raise SystemExit(f"demae is not up: `make up WITHOUT={name}` first.")
+    if any(one.once and one.running and one.name == process.name for one in everything(known)):
+        raise SystemExit(f"{process.name} is in the foreground already, in another terminal.")
     if process.name in found:
         known.engine.ask("stop", found[process.name].id)
     print(f"{process.name} in the foreground. Ctrl-C ends it; `make up` gives it back.", flush=True)

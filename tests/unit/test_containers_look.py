@@ -86,3 +86,11 @@ def test_foreground_reads_the_tree_as_its_owner(tmp_path: Path) -> None:
     by_person = {one.name: "--user" in look._source(here, one) for one in here.processes}
     assert by_person.pop("provider", False) is False
     assert all(by_person.values())
+
+
+def test_second_foreground_leaves_the_first_alone(tmp_path: Path) -> None:
+    """Its own end would stop the container of that name."""
+    first = row("payment")
+    first["Config"]["Labels"]["com.docker.compose.oneoff"] = "True"
+    with pytest.raises(SystemExit, match="in the foreground already"):
+        look.run(known(tmp_path, [row("postgres"), first]), "payment")
