@@ -43,6 +43,11 @@ def everything(system: System) -> list[Container]:
     return [_read(one) for one in system.engine.inspect("container", found.split())]
 
 
+def volumes(system: System) -> list[str]:
+    """Where its data is, up or down."""
+    return system.engine.ask("volume", "ls", "--quiet", "--filter", f"label={PROJECT}={system.project}").split()
+
+
 def _read(one: Mapping[str, Any]) -> Container:
     state, labels = one["State"], one["Config"]["Labels"]
     return Container(

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from bootstrap.secrets import BOOTSTRAP, PERSON, POSTGRES, Values, secrets_of
+from containers.observe import PROJECT, everything, volumes
 from containers.system import System
+from runtime.choose import remembered
 from runtime.discovery import Process
+from runtime.errors import Refusal
 from runtime.system import DATABASE
 
 
@@ -17,6 +20,24 @@ def write(system: System) -> None:
         folder.chmod(0o755)
         for variable, value in values.items():
             _file(folder / variable, value)
+
+
+def refuse_lost(system: System) -> None:
+    """Raises Refusal when there is data whose passwords are no longer known: those of `system` are fresh.
+
+    They lie in the files that the data was last started with; a system that was never started has none.
+    """
+    file = system.secrets / POSTGRES / "POSTGRES_PASSWORD"
+    before = file.read_text() if file.exists() else ""
+    fresh = before != system.keys.database["postgres"] if before else not remembered(system.layout.state)
+    if not fresh or not (data := volumes(system)):
+        return
+    stop = f"docker rm --force $(docker ps -aq --filter label={PROJECT}={system.project}); "
+    raise Refusal(
+        f"There is data of an earlier system at {system.layout.state}, whose passwords were deleted. "
+        f"Put that folder back as it was, or forget the data: {stop if everything(system) else ''}"
+        f"docker volume rm {' '.join(data)}"
+    )
 
 
 def given(system: System) -> dict[str, dict[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from containers import compose
 from containers.engine import GONE, EngineError, EngineGone
-from containers.observe import PROJECT, Container, containers
+from containers.observe import Container, containers, volumes
 from containers.probe import why_not
 from containers.system import System
 from runtime import layout
@@ -135,11 +135,11 @@ def _undone(known: System, before: Mapping[str, Container]) -> Iterator[None]:
 
     A part that fails is left for a person to look at, and so is everything that has data.
     """
-    volumes = known.engine.ask("volume", "ls", "--quiet", "--filter", f"label={PROJECT}={known.project}")
+    data = volumes(known)
     try:
         yield
     except (EngineError, PortTaken):
-        if not before and not volumes:
+        if not before and not data:
             known.engine.attempt(*compose.command(known, "down", "--volumes"), variables=compose.environment(known))
             layout.remember(known.layout.state, runtime="")
         raise

@@ -30,6 +30,7 @@ def bring(known: System) -> list[str]:
     """Starts what does not run, and waits until all is ready; -> what was done, empty when nothing was."""
     _refuse_colon(known)
     known.engine.refuse_unfit()
+    secrets.refuse_lost(known)
     before = containers(known)
     _refuse_ports(known)
     done = images.ensure(known.layout.root, say)

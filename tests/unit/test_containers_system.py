@@ -79,6 +79,50 @@ def test_secrets_lie_behind_a_closed_door(known: system.System) -> None:
     assert file.read_text().endswith("@postgres:5432/demae")
 
 
+VOLUMES = Said(0, "demae-1_kafka\ndemae-1_postgres\n", "")
+FIT = {"version": Said(0, "1.45", ""), "compose": Said(0, "2.26.1", ""), "info": Said(0, "8000000000", "")}
+
+
+def test_data_without_its_passwords_is_refused(known: system.System) -> None:
+    """At once, naming the volumes, and as often as it is tried: the folder was deleted, and the data was not."""
+    for _ in range(2):
+        with pytest.raises(Refusal, match=r"forget the data: docker volume rm demae-1_kafka demae-1_postgres$") as said:
+            up.bring(using(system.load(known.layout), Fake(volume=VOLUMES, **FIT)))
+    assert "\n" not in str(said.value)
+
+
+def test_containers_go_before_their_volumes(known: system.System) -> None:
+    """An engine keeps a volume that a container has, also one that is stopped."""
+    fake = Fake(volume=VOLUMES, ps=Said(0, "abc\n", ""), inspect=Said(0, json.dumps([ROW]), ""))
+    with pytest.raises(Refusal, match=rf"docker rm --force \$\(.*project={known.project}\); docker volume rm"):
+        secrets.refuse_lost(using(known, fake))
+
+
+def test_deleted_passwords_are_noticed(known: system.System) -> None:
+    """Of the folder only secrets.json was lost: what was made in its place opens nothing."""
+    secrets.write(known)
+    system.remember(known)
+    (known.layout.state / "secrets.json").unlink()
+    with pytest.raises(Refusal, match="whose passwords were deleted"):
+        secrets.refuse_lost(using(system.load(known.layout), Fake(volume=VOLUMES)))
+
+
+@pytest.mark.parametrize("lost", ["settings.json", "secrets", ""])
+def test_known_passwords_are_not_refused(known: system.System, lost: str) -> None:
+    """Either of both says that the data is this system's."""
+    secrets.write(known)
+    system.remember(known)
+    path = known.layout.state / lost
+    if lost:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    secrets.refuse_lost(using(system.load(known.layout), Fake(volume=VOLUMES)))
+
+
+def test_new_system_has_no_lost_passwords(known: system.System) -> None:
+    """Nothing is remembered, and nothing is there."""
+    secrets.refuse_lost(using(known, Fake()))
+
+
 def test_variables_hold_no_secret(known: system.System) -> None:
     """Neither for a person's compose, nor for ours."""
     secrets.write(known)
