@@ -5,7 +5,7 @@ from cli.local import LocalRuntime
 from cli.prerequisites import Finding, for_containers, for_processes
 from cli.processes import Runtime
 from containers import system
-from containers.engine import Engine
+from containers.engine import Engine, EngineError
 from runtime import layout
 from runtime.choose import COMPOSE, remembered
 
@@ -25,4 +25,12 @@ class Nowhere(LocalRuntime):
 
     def prerequisites(self) -> list[Finding]:
         """Of the runtime that `make up` would take."""
-        return for_containers() if Engine().answers() else for_processes()
+        return for_containers() if _engine() else for_processes()
+
+
+def _engine() -> bool:
+    """Whether there is one, also one that keeps this person out: that is a finding."""
+    try:
+        return Engine().answers()
+    except EngineError:
+        return True

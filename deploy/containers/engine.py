@@ -17,6 +17,8 @@ ANSWERED = "Error response from daemon"  # and what it says then is about somebo
 GONE = re.compile(
     r"cannot connect to the docker daemon|error during connect|connection refused|EOF$|is the docker daemon", re.I
 )
+FORBIDDEN = re.compile(r"permission denied while trying to connect", re.I)
+OLD_CLIENT = re.compile(r"client version [\d.]+ is too old\. Minimum supported API version is [\d.]+", re.I)
 OTHER = "or begin a system without containers: RUNTIME=local make up"
 
 
@@ -82,15 +84,15 @@ class Engine:
             said = self._run(["docker", *words], text, variables, seconds)
         except FileNotFoundError:
             raise EngineGone("There is no program docker here: install Docker (25 or newer), " + OTHER) from None
-        if said.code != 0 and GONE.search(said.err) and ANSWERED not in said.err:
-            raise EngineGone(f"The container engine does not answer ({said.last}). Start it, then do this again.")
+        if said.code != 0:
+            _refuse(said)
         return said
 
     def answers(self) -> bool:
-        """Whether there is one, however old."""
+        """Whether there is one, however old. Raises EngineError when it keeps this person, or this client, out."""
         try:
             return bool(self._api())
-        except (EngineGone, EngineError):
+        except EngineGone:
             return False
 
     def refuse_unfit(self) -> None:
@@ -129,6 +131,24 @@ class Engine:
         if said.code != 0:
             raise EngineError(said.last)
         return said.out
+
+
+def gone(words: str) -> bool:
+    """Whether a client says that no engine answers; what an engine answered may quote somebody else's silence."""
+    return ANSWERED not in words and bool(GONE.search(words))
+
+
+def _refuse(said: Said) -> None:
+    """Raises what is wrong between the client and the engine; nothing when the engine has heard the question."""
+    if gone(said.err):
+        raise EngineGone(f"The container engine does not answer ({said.last}). Start it, then do this again.")
+    if FORBIDDEN.search(said.err):
+        raise EngineError(
+            "The container engine is there, and you may not use it (permission denied on its socket): "
+            f"add yourself to its group (sudo usermod -aG docker $USER, then log in anew), {OTHER}."
+        )
+    if old := OLD_CLIENT.search(said.err):
+        raise EngineError(f"The container engine refuses this program docker ({old[0]}): update it, {OTHER}.")
 
 
 def numbers(text: str) -> tuple[int, ...]:

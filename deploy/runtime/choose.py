@@ -15,7 +15,10 @@ COMPOSE, LOCAL = "compose", "local"
 
 
 def choose(state: Path, environment: Mapping[str, str] = os.environ, engine: Engine | None = None) -> str:
-    """For `make up`, which may begin a system. Raises Refusal: data is never left for an empty second system."""
+    """For `make up`, which may begin a system. Raises Refusal: data is never left for an empty second system.
+
+    Nor is it made in processes for a person who has an engine, and only may not use it.
+    """
     wanted, before = forced(environment), remembered(state)
     if wanted and before and wanted != before:
         raise Refusal(

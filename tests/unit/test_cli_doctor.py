@@ -3,12 +3,13 @@
 import io
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import httpx
 import pytest
 from rich.console import Console
 
-from cli import doctor, health, prerequisites, processes
+from cli import doctor, health, prerequisites, processes, runtime
 from cli.doctor import judge, log
 from cli.errors import CommandError
 from cli.health import Health
@@ -110,6 +111,16 @@ def test_java_is_new_enough(text: str, well: bool) -> None:
     found = prerequisites.java(lambda: text)
     assert found.well is well
     assert "maven" in found.remedy
+
+
+def test_engine_that_keeps_out_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing was ever up, a person who is not in the engine's group reads what to do."""
+    script = tmp_path / "docker"
+    script.write_text('#!/bin/sh\necho "permission denied while trying to connect to the docker API" >&2; exit 1\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setenv("DEMAE_STATE", str(tmp_path / "state"))
+    assert "add yourself to its group" in runtime.here().prerequisites()[-1].remedy
 
 
 class FakeRuntime:

@@ -8,6 +8,18 @@ from containers.engine import Engine, EngineError, EngineGone, Said, numbers
 
 FIT = {"version": Said(0, "1.45\n", ""), "compose": Said(0, "2.26.1-4\n", ""), "info": Said(0, "8000000000\n", "")}
 AWAY = Said(1, "", "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?")
+FORBIDDEN = Said(
+    1,
+    "",
+    "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: "
+    'Get "http://x/v1.45/version": dial unix /var/run/docker.sock: connect: permission denied',
+)
+OLD_CLIENT = Said(
+    1,
+    "",
+    "Error response from daemon: client version 1.38 is too old. Minimum supported API version is 1.44, "
+    "please upgrade your client to a newer version",
+)
 
 
 def engine(**other: Said) -> Engine:
@@ -35,10 +47,12 @@ def test_fit_engine_is_not_refused() -> None:
             {"compose": Said(1, "", "docker: 'compose' is not a docker command.")},
             "compose is missing: install docker-comp",
         ),
+        ({"version": FORBIDDEN}, r"you may not use it .* add yourself to its group \(sudo usermod -aG docker"),
+        ({"version": OLD_CLIENT}, r"refuses this program docker \(client version 1.38 is too old"),
         ({"compose": Said(0, "v2.17.2\n", "")}, r"compose is too old \(2.17\): install"),
         ({"info": Said(0, "2000000000\n", "")}, "has 2.0 GB of memory, and demae needs 3: give it more"),
     ],
-    ids=["old", "older than the client", "no compose", "old compose", "small"],
+    ids=["old", "older than the client", "no compose", "forbidden", "old client", "old compose", "small"],
 )
 def test_unfit_engine_is_refused(said: dict[str, Said], words: str) -> None:
     """The line says what is wrong, what to do, and the way without containers."""
@@ -46,6 +60,15 @@ def test_unfit_engine_is_refused(said: dict[str, Said], words: str) -> None:
         engine(**said).refuse_unfit()
     assert "RUNTIME=local make up" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("said", [FORBIDDEN, OLD_CLIENT], ids=["forbidden", "old client"])
+def test_engine_that_keeps_out_is_there(said: Said) -> None:
+    """Whoever asks, and for whatever: it is not for want of an engine."""
+    with pytest.raises(EngineError, match="RUNTIME=local make up"):
+        engine(version=said).answers()
+    with pytest.raises(EngineError, match="RUNTIME=local make up"):
+        engine(ps=said).ask("ps")
 
 
 def test_stopped_engine_is_gone() -> None:

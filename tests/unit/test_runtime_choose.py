@@ -22,6 +22,15 @@ def test_engine_decides_for_a_new_system(tmp_path: Path, answers: bool, name: st
     assert choose(tmp_path, {}, engine(answers)) == name
 
 
+def test_engine_that_keeps_out_decides_nothing(tmp_path: Path) -> None:
+    """A person who is not in its group is told so, and both ways on; the one without containers asks nothing."""
+    said = Said(1, "", "permission denied while trying to connect to the docker API at unix:///var/run/docker.sock")
+    forbidden = Engine(lambda *_: said)
+    with pytest.raises(Refusal, match=r"add yourself to its group .*RUNTIME=local make up"):
+        choose(tmp_path, {}, forbidden)
+    assert choose(tmp_path, {"RUNTIME": "local"}, forbidden) == "local"
+
+
 @pytest.mark.parametrize(("answers", "name"), [(True, "local"), (False, "compose")])
 def test_person_decides_before_the_engine(tmp_path: Path, answers: bool, name: str) -> None:
     """RUNTIME forces it; whether it can be done is another question."""
