@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from containers import compose
+from containers import compose, system
 from containers.engine import GONE, EngineError, EngineGone
 from containers.observe import Container, containers, volumes
 from containers.probe import why_not
@@ -131,11 +131,13 @@ def _compose_up(known: System) -> Iterator["subprocess.Popen[bytes]"]:
 
 @contextmanager
 def _undone(known: System, before: Mapping[str, Container]) -> Iterator[None]:
-    """Where the engine refuses a new system, all that it had begun is taken away again.
+    """Where the engine refuses a new system, all that it had begun is taken away again, and it is not remembered.
 
+    It is from here on, when there may be data: an engine that goes away does not say whether there is.
     A part that fails is left for a person to look at, and so is everything that has data.
     """
     data = volumes(known)
+    system.remember(known)
     try:
         yield
     except (EngineError, PortTaken):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from containers import compose, images, secrets, system, upstream
+from containers import compose, images, secrets, upstream
 from containers.observe import PROJECT, Container, containers, everything
 from containers.start import start
 from containers.system import System
@@ -68,7 +68,6 @@ def _refuse_ports(known: System) -> None:
 
 def _write(known: System) -> None:
     secrets.write(known)
-    system.remember(known)
     introduce(known)
     compose.write_variables(known)
 

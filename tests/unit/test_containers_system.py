@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from containers import compose, probe, secrets, start, system, up, upstream
+from containers import compose, images, probe, secrets, start, system, up, upstream
 from containers.engine import Engine, EngineError, EngineGone, Said
 from containers.observe import Container, containers
 from runtime import layout
+from runtime.choose import remembered
 from runtime.errors import PartFailedError, PortTaken, Refusal
 
 ROW = {
@@ -227,6 +228,34 @@ def test_missing_upstream_image_says_what_to_do(known: system.System) -> None:
     with pytest.raises(EngineError, match=r"postgres:17 is not here .*no such host.*\n.*make images OFFLINE=1"):
         upstream.ensure(using(known, fake), told.append)
     assert told == ["fetching the image postgres:17 (once)"]
+
+
+def test_system_without_data_is_not_remembered(known: system.System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that goes away before anything began leaves a person free to take processes."""
+
+    def gone(_known: system.System) -> None:
+        raise EngineGone("away")
+
+    monkeypatch.setattr(up, "_refuse_ports", lambda _known: None)
+    monkeypatch.setattr(images, "ensure", lambda _root, _say: [])
+    monkeypatch.setattr(upstream, "ensure", lambda _known, _say: None)
+    monkeypatch.setattr(up, "_make_way", gone)
+    with pytest.raises(EngineGone):
+        up.bring(using(known, Fake(**FIT)))
+    assert remembered(known.layout.state) == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "name"),
+    [("", EngineGone, "compose"), ("", EngineError, ""), ("demae-1_postgres\n", EngineError, "compose")],
+    ids=["the engine goes", "refused", "refused, with data"],
+)
+def test_system_is_remembered_with_its_data(known: system.System, data: str, error: type[Refusal], name: str) -> None:
+    """From when there may be some, until it is certain that there is none."""
+    with pytest.raises(error), start._undone(using(known, Fake(volume=Said(0, data, ""))), {}):
+        assert remembered(known.layout.state) == "compose"
+        raise error("no")
+    assert remembered(known.layout.state) == name
 
 
 class Ended:
