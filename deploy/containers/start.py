@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from containers import compose, system
-from containers.engine import GONE, EngineError, EngineGone
+from containers.engine import EngineError, EngineGone, gone
 from containers.observe import Container, containers, volumes
 from containers.probe import why_not
 from containers.system import System
@@ -153,7 +153,7 @@ def _refuse_failed(known: System, starting: "subprocess.Popen[bytes]") -> None:
         return
     said = _log(known).read_text(errors="replace").strip()
     last = said.splitlines()[-1] if said else "no reason given"
-    if GONE.search(last):
+    if gone(last):
         raise EngineGone(f"The container engine went away ({last}). Start it, then `make up` continues.")
     if PORT.search(said):
         raise PortTaken(f"{last}\nMove all ports of this system: DEMAE_PORT_OFFSET=100 make up")

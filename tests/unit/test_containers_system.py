@@ -271,6 +271,11 @@ class Ended:
         ("error during connect: Post http://x: EOF", EngineGone, "went away .* `make up` continues"),
         ("Error: Bind for 127.0.0.1:8000 failed: port is already allocated", PortTaken, "DEMAE_PORT_OFFSET=100"),
         (
+            "Error response from daemon: Get https://registry/v2/: dial tcp: connect: connection refused",
+            EngineError,
+            "docker compose up failed: Error response .* connection refused",
+        ),
+        (
             "Error response from daemon: No such image: demae/api:dev",
             EngineError,
             "`make images` builds what is missing",
