@@ -9,17 +9,18 @@ from containers.build import BuildError
 from containers.engine import Engine
 from runtime.layout import write
 
-NAME = re.compile(r"[A-Z]+_(IMAGE|DIGEST)")
+NAME = re.compile(r"\b[A-Z]+_(?:IMAGE|DIGEST)\b")
+DECLARE = ("Dockerfile", "compose.yaml")  # below deploy
 
 
 def overrides(root: Path) -> dict[str, str]:
     """Variable → image that holds on this checkout: those of the environment, else of the last `make images`."""
-    return {**_read(_remembered(root)), **_of_environment()}
+    return {**_read(_remembered(root)), **_of_environment(root)}
 
 
 def chosen(root: Path, offline: bool) -> dict[str, str]:
     """The same for a `make images` that begins: the last one's choice does not count."""
-    return {**(_read(_stand_ins(root)) if offline else {}), **_of_environment()}
+    return {**(_read(_stand_ins(root)) if offline else {}), **_of_environment(root)}
 
 
 def remember(root: Path, offline: bool) -> None:
@@ -47,8 +48,11 @@ def ensure(root: Path, named: Mapping[str, str], say: Callable[[str], None]) -> 
             )
 
 
-def _of_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if value and NAME.fullmatch(name)}
+def _of_environment(root: Path) -> dict[str, str]:
+    """Of the names that demae declares: another tool's RUNNER_IMAGE is none of ours."""
+    files = [file for name in DECLARE if (file := root / "deploy" / name).exists()]
+    declared = {name for file in files for name in NAME.findall(file.read_text())}
+    return {name: value for name in sorted(declared) if (value := os.environ.get(name))}
 
 
 def _stand_ins(root: Path) -> Path:

@@ -8,6 +8,7 @@ import pytest
 
 from containers import base_images, images
 from containers.build import Build, BuildError, build
+from runtime import layout
 from runtime.errors import Refusal
 
 FINE = """
@@ -20,6 +21,7 @@ case "$*" in
 esac
 """
 DOCKERFILE = "ARG PYTHON_IMAGE=python:3.13-slim\nARG PYTHON_DIGEST=\nFROM ${PYTHON_IMAGE}${PYTHON_DIGEST}\n"
+BASES = ("PYTHON", "POSTGRES", "KAFKA", "CONNECT", "CADDY", "MAVEN")
 Fake = Callable[[str], None]
 
 
@@ -93,6 +95,14 @@ def test_environment_wins(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHON_IMAGE")
     base_images.remember(root, offline=False)
     assert "PYTHON_IMAGE" not in base_images.overrides(root)
+
+
+def test_other_tools_names_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what Dockerfile and compose.yaml declare counts: each of them, and nothing that merely looks like it."""
+    names = [f"{base}_{word}" for base in BASES for word in ("IMAGE", "DIGEST")]
+    for name in (*names, "BASE_IMAGE", "RUNNER_IMAGE", "DEMAE_IMAGES"):
+        monkeypatch.setenv(name, "theirs")
+    assert set(base_images.chosen(layout.ROOT, offline=False)) == set(names)
 
 
 def test_digest_pins_the_base(docker: Fake, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
