@@ -38,8 +38,10 @@ def runtime_missing() -> list[str]:
     from containers.engine import Engine  # noqa: PLC0415
     from runtime import choose, errors, layout  # noqa: PLC0415
 
-    state = layout.from_environment().state
+    where = layout.from_environment()
+    state = where.state
     try:
+        layout.refuse_strange(where)
         if choose.choose(state) == choose.COMPOSE:
             Engine().refuse_unfit()
             return []

@@ -16,6 +16,8 @@ def main() -> int:
     chosen = _arguments()
     where = layout.from_environment()
     try:
+        if chosen.command == "up":
+            layout.refuse_strange(where)
         name = choose(where.state) if chosen.command == "up" else remembered(where.state)
         if not name:
             return _nothing(chosen.command)

@@ -8,9 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runtime.errors import Refusal
+
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST_OFFSET = 55_000  # the ports begin at 8000 and 9000
 SOURCES = ("chassis/src", "client/python/src", "services", "demo", "verify", "deploy", ".")
+# All that `clean` forgets: what a state folder of either runtime holds.
+DATA = ("edge", "kafka", "postgres", "postgres.password", "provider.jsonl")
+SECRETS = ("compose.env", "person", "secrets", "secrets.json")
+WORK = ("config", "logs", "settings.json", "supervisord.conf", "supervisord.pid", "temporary")
+# A folder with one of these is a system's. The first is made before all else.
+MARKS = ("secrets.lock", "secrets.json", "settings.json")
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ class Layout:
     def make(self) -> None:
         """Makes the folders; the state is its owner's alone, because secrets and data are in it."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.state / MARKS[0]).touch()
         for folder in (self.logs, self.config, self.temporary):
             folder.mkdir(exist_ok=True)
 
@@ -78,12 +87,23 @@ def remember(state: Path, **values: object) -> None:
     write(state / "settings.json", json.dumps({**recall(state), **values}, indent=1) + "\n")
 
 
+def refuse_strange(where: Layout) -> None:
+    """Before a system begins: a folder of other things would be mixed with its data. Raises Refusal."""
+    if where.state == where.root / ".run" or not where.state.is_dir():
+        return
+    there = set(where.state.iterdir()) - {where.downloads}
+    if there and not any((where.state / mark).exists() for mark in MARKS):
+        raise Refusal(f"{where.state} is no folder of demae, and not empty: set DEMAE_STATE to a new or an empty one.")
+
+
 def forget(where: Layout) -> None:
-    """Removes what the state folder holds but what is the checkout's: downloads, and which base images hold here."""
-    kept = {where.downloads, where.root / ".run" / "images.env", where.root / ".run" / "images"}
-    for path in where.state.iterdir():
-        if path not in kept:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    """Removes a system's data, secrets and settings; whatever else lies in the folder stays."""
+    for name in (*DATA, *SECRETS, *WORK):
+        for path in (where.state / name, where.state / f"{name}.new"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write(path: Path, text: str) -> None:

@@ -1,11 +1,14 @@
 """The commands behind the Makefile, before any runtime is asked."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from local import prepare
+from local.configuration import DATA
 from runtime import __main__ as commands
 from runtime import layout, look
 from runtime.discovery import Process
@@ -53,15 +56,79 @@ def test_refusal_is_a_message(state: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "was made with RUNTIME=local" in capsys.readouterr().err
 
 
-def test_forgetting_keeps_what_is_the_checkouts(tmp_path: Path) -> None:
-    """Downloads, and which images hold here, are no data of a system."""
+@pytest.fixture
+def system(tmp_path: Path) -> layout.Layout:
+    """In the default folder of a checkout."""
     state = tmp_path / ".run"
-    (state / "downloads").mkdir(parents=True)
-    (state / "secrets" / "payment").mkdir(parents=True)
-    for name in ("images.env", "secrets.json", "settings.json"):
-        (state / name).touch()
-    layout.forget(replace(layout.from_environment({}), root=tmp_path, state=state, downloads=state / "downloads"))
-    assert sorted(path.name for path in state.iterdir()) == ["downloads", "images.env"]
+    return replace(layout.from_environment({}), root=tmp_path, state=state, downloads=state / "downloads")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def fill(folder: Path, *paths: str) -> None:
+    """Empty files; a folder where the path ends with a slash."""
+    folder.mkdir(exist_ok=True)
+    for path in paths:
+        place = folder / path
+        place.mkdir(parents=True) if path.endswith("/") else place.touch()
+
+
+def test_forgetting_keeps_what_is_the_checkouts(system: layout.Layout) -> None:
+    """Downloads, and which images hold here, are no data of a system; nor is what a person put there."""
+    fill(system.state, "downloads/", "secrets/payment/", "postgres/base/", "thesis/", ".profile")
+    fill(system.state, "images.env", "secrets.json", "secrets.json.new", "settings.json")
+    layout.forget(system)
+    assert names(system.state) == [".profile", "downloads", "images.env", "thesis"]
+
+
+def test_all_that_is_written_is_forgotten() -> None:
+    """A name that a runtime uses in the state folder, and that `clean` does not know, would stay."""
+    files = [
+        path for part in ("runtime", "local", "containers") for path in (layout.ROOT / "deploy" / part).glob("*.py")
+    ]
+    written = {name for path in files for name in re.findall(r'state / "([^"]+)"', path.read_text())}
+    kept = {"lock", "secrets.lock"}
+    assert {*written, DATA} - kept <= {*layout.DATA, *layout.SECRETS, *layout.WORK}
+    assert {"postgres", "secrets.json"} <= written
+
+
+def test_folder_of_other_things_is_refused(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DEMAE_STATE=$HOME: said in one line by both steps of `make up`, before anything is written."""
+    fill(state, "thesis/")
+    monkeypatch.setattr(commands, "choose", lambda _: "")  # nothing is begun, whatever is not refused
+    assert run(monkeypatch, "up") == 1
+    told = capsys.readouterr().err.strip()
+    assert re.fullmatch(r".*/state is no folder of demae, and not empty: set DEMAE_STATE to .*", told)
+    assert prepare.runtime_missing() == [told]
+    assert names(state) == ["thesis"]
+
+
+@pytest.mark.parametrize("there", [["downloads/"], ["secrets.json", "postgres/"], ["settings.json", "thesis/"]])
+def test_own_folder_is_no_other(state: Path, there: list[str]) -> None:
+    """What Maven fetched lies there already, or a system does."""
+    where = replace(layout.from_environment(), downloads=state / "downloads")
+    fill(state, *there)
+    layout.refuse_strange(where)
+
+
+def test_folder_stays_a_systems(state: Path) -> None:
+    """After an `up` that was killed at once, and after `clean`, whatever else lies there."""
+    where = layout.from_environment()
+    where.make()
+    layout.refuse_strange(where)
+    layout.forget(where)
+    fill(state, "hs_err_pid7.log")
+    layout.refuse_strange(where)
+
+
+def test_default_folder_holds_more(system: layout.Layout) -> None:
+    """Images were made, and tests have failed, before the first `make up`."""
+    fill(system.state, "downloads/", "failed/", "images/")
+    layout.refuse_strange(system)
 
 
 @pytest.mark.parametrize(
