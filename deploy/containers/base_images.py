@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from containers.build import BuildError
 from containers.engine import Engine
+from containers.fetch import fetch
 from runtime.layout import write
 
 NAME = re.compile(r"\b[A-Z]+_(?:IMAGE|DIGEST)\b")
@@ -34,18 +34,8 @@ def remember(root: Path, offline: bool) -> None:
 
 
 def ensure(root: Path, named: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Pulls the bases of deploy/Dockerfile that are not here. Raises BuildError when one cannot be had."""
-    engine = Engine()
-    for name in _wanted(root, named):
-        if engine.inspect("image", [name]):
-            continue
-        say(f"fetching the image {name} (once)")
-        pulled = engine.attempt("pull", "--quiet", name)
-        if pulled.code != 0:
-            raise BuildError(
-                f"The base image {name} is not here and cannot be fetched ({pulled.last}).\n"
-                "Without an image registry: make images OFFLINE=1. Under another name: see deploy/Dockerfile."
-            )
+    """Pulls the bases of deploy/Dockerfile that are not here. Raises FetchError when one cannot be had."""
+    fetch(Engine(), _wanted(root, named), say)
 
 
 def _of_environment(root: Path) -> dict[str, str]:

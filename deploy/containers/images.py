@@ -18,6 +18,7 @@ from containers import base_images
 from containers.base_images import overrides
 from containers.build import Build, BuildError, build, refuse_unfit
 from containers.engine import Engine
+from containers.fetch import FetchError
 from offline import stand_ins
 from runtime.errors import Refusal
 from runtime.layout import ROOT
@@ -87,7 +88,7 @@ def ensure(root: Path, say: Callable[[str], None]) -> list[str]:
 def _reachable(root: Path, say: Callable[[str], None]) -> bool:
     try:
         base_images.ensure(root, base_images.chosen(root, offline=False), say)
-    except BuildError as error:
+    except FetchError as error:
         say(str(error).splitlines()[0])
         return False
     return True

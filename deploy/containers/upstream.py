@@ -4,22 +4,13 @@ import json
 from collections.abc import Callable
 
 from containers import compose
-from containers.engine import EngineError
+from containers.fetch import fetch
 from containers.system import System
 
 
 def ensure(known: System, say: Callable[[str], None]) -> None:
-    """Fetches those that are missing. Raises EngineError with what to do where no registry has them."""
-    for name in wanted(known):
-        if known.engine.attempt("image", "inspect", "--format", "{{.Id}}", name).code == 0:
-            continue
-        say(f"fetching the image {name} (once)")
-        said = known.engine.attempt("pull", "--quiet", name)
-        if said.code != 0:
-            raise EngineError(
-                f"The image {name} is not here and cannot be fetched ({said.last}).\n"
-                "Without an image registry: make images OFFLINE=1. Under another name: see deploy/compose.yaml."
-            )
+    """Fetches those that are missing. Raises FetchError with what to do where no registry has them."""
+    fetch(known.engine, wanted(known), say)
 
 
 def wanted(known: System) -> list[str]:

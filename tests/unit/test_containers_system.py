@@ -12,6 +12,7 @@ import pytest
 
 from containers import compose, images, probe, secrets, start, system, up, upstream
 from containers.engine import Engine, EngineError, EngineGone, Said
+from containers.fetch import FetchError
 from containers.observe import Container, containers
 from runtime import layout
 from runtime.choose import remembered
@@ -225,7 +226,7 @@ def test_missing_upstream_image_says_what_to_do(known: system.System) -> None:
     config = json.dumps({"services": {"postgres": {"image": "postgres:17"}, "payment": {"image": "x", "build": {}}}})
     fake = Fake(config=Said(0, config, ""), image=Said(1, "[]", "no such image"), pull=Said(1, "", "no such host"))
     told: list[str] = []
-    with pytest.raises(EngineError, match=r"postgres:17 is not here .*no such host.*\n.*make images OFFLINE=1"):
+    with pytest.raises(FetchError, match=r"postgres:17 is not here .*no such host.*\n.*make images OFFLINE=1"):
         upstream.ensure(using(known, fake), told.append)
     assert told == ["fetching the image postgres:17 (once)"]
 

@@ -8,6 +8,8 @@ import pytest
 
 from containers import base_images, images
 from containers.build import Build, BuildError, build
+from containers.engine import EngineGone
+from containers.fetch import FetchError
 from runtime import layout
 from runtime.errors import Refusal
 
@@ -109,8 +111,19 @@ def test_digest_pins_the_base(docker: Fake, root: Path, monkeypatch: pytest.Monk
     """NAME_DIGEST is part of what is looked for and fetched."""
     docker(FINE)
     monkeypatch.setenv("PYTHON_DIGEST", "@sha256:00")
-    with pytest.raises(BuildError, match="@sha256:00 is not here"):
+    with pytest.raises(FetchError, match="@sha256:00 is not here"):
         base_images.ensure(root, base_images.chosen(root, offline=False), print)
+
+
+def test_unreachable_registry_is_a_line(docker: Fake, root: Path) -> None:
+    """OFFLINE=auto goes on with stand-ins, and says why; an engine that is gone ends it."""
+    said: list[str] = []
+    docker(FINE)
+    assert not images._reachable(root, said.append)
+    assert said[-1].startswith("The image python:3.13-slim is not here and cannot be fetched")
+    docker('echo "Cannot connect to the Docker daemon" >&2; exit 1')
+    with pytest.raises(EngineGone):
+        images._reachable(root, said.append)
 
 
 def test_failed_build_shows_log(docker: Fake, root: Path) -> None:
