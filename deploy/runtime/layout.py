@@ -97,7 +97,10 @@ def refuse_strange(where: Layout) -> None:
 
 
 def forget(where: Layout) -> None:
-    """Removes a system's data, secrets and settings; whatever else lies in the folder stays."""
+    """Removes a system's data, secrets and settings; whatever else lies in the folder stays.
+
+    So do the locks: to remove one that is held would let the next command hold another of that name.
+    """
     for name in (*DATA, *SECRETS, *WORK):
         for path in (where.state / name, where.state / f"{name}.new"):
             if path.is_dir() and not path.is_symlink():

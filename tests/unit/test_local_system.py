@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from supervisor.datatypes import dict_of_key_value_pairs  # type: ignore[import-untyped]
 
-from local import parts, supervise, system
+from local import down, parts, supervise, system
 from runtime import keys, layout, sources
 from runtime.errors import BusyError, Refusal
 from runtime.exclusive import exclusive
@@ -137,6 +138,26 @@ def test_two_commands_exclude_each_other(known: system.System) -> None:
         return "was alone"
 
     assert (change(known, True), change(known, False)) == ("was alone", "done")
+
+
+def test_forgetting_is_alone_to_its_end(known: system.System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make up` begins neither between the stop and the end of `clean`, nor beside a lock that was removed."""
+    forget = layout.forget
+
+    @exclusive
+    def change(_known: system.System) -> None:
+        """Another command."""
+
+    def forgetting(where: layout.Layout) -> None:
+        forget(where)
+        with pytest.raises(BusyError):
+            change(known)
+
+    monkeypatch.setattr(down, "Supervisor", lambda _: Mock(alive=lambda: False))
+    monkeypatch.setattr(layout, "forget", forgetting)
+    down.clean(known)
+    change(known)
+    assert {path.name for path in known.layout.state.iterdir()} == {"lock", "secrets.lock"}
 
 
 def test_misspelt_without_is_refused(known: system.System) -> None:
