@@ -34,6 +34,11 @@ class Layout:
     offset: int
 
     @property
+    def default(self) -> bool:
+        """Whether the state is in the checkout's own folder, which also holds what is no system's."""
+        return self.state == self.root / ".run"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 
@@ -55,6 +60,8 @@ class Layout:
     def make(self) -> None:
         """Makes the folders; the state is its owner's alone, because secrets and data are in it."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.default and self.state.stat().st_uid == os.geteuid():
+            self.state.chmod(0o700)  # `make images` made it, or a test, with a mode of no purpose
         (self.state / MARKS[0]).touch()
         for folder in (self.logs, self.config, self.temporary):
             folder.mkdir(exist_ok=True)
@@ -89,7 +96,7 @@ def remember(state: Path, **values: object) -> None:
 
 def refuse_strange(where: Layout) -> None:
     """Before a system begins: a folder of other things would be mixed with its data. Raises Refusal."""
-    if where.state == where.root / ".run" or not where.state.is_dir():
+    if where.default or not where.state.is_dir():
         return
     there = set(where.state.iterdir()) - {where.downloads}
     if there and not any((where.state / mark).exists() for mark in MARKS):

@@ -1,6 +1,7 @@
 """The commands behind the Makefile, before any runtime is asked."""
 
 import re
+import stat
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +130,16 @@ def test_default_folder_holds_more(system: layout.Layout) -> None:
     """Images were made, and tests have failed, before the first `make up`."""
     fill(system.state, "downloads/", "failed/", "images/")
     layout.refuse_strange(system)
+
+
+def test_default_folder_is_closed(system: layout.Layout, tmp_path: Path) -> None:
+    """Also when `make images` made it; one that a person chose and opened stays as it is."""
+    chosen = replace(system, state=tmp_path / "chosen")
+    for where in (system, chosen):
+        where.state.mkdir()
+        where.state.chmod(0o755)
+        where.make()
+    assert [stat.S_IMODE(where.state.stat().st_mode) for where in (system, chosen)] == [0o700, 0o755]
 
 
 @pytest.mark.parametrize(
