@@ -5,9 +5,11 @@ from collections.abc import Mapping
 
 from containers import images
 from containers.system import System
+from runtime.errors import Refusal
 from runtime.layout import write
 from runtime.system import PASSED
 
+JSON = ("ALLOWANCES", "KAFKA_PROPERTIES")
 COMPOSE, OPEN = "compose.yaml", "compose.open.yaml"
 
 
@@ -20,7 +22,7 @@ def command(system: System, *words: str) -> list[str]:
 
 
 def variables(system: System) -> dict[str, str]:
-    """What the files ask for; nothing of it is secret."""
+    """What the files ask for, without a secret of the system's; a person's settings are in it as they are."""
     ports = system.ports
     ours = {name: os.environ[name] for name in ("DEMAE_IMAGES", "DEMAE_TAG") if name in os.environ}
     return {
@@ -49,5 +51,20 @@ def ask(system: System, *words: str) -> str:
 def write_variables(system: System) -> None:
     """For compose by hand: `--env-file`, as the header of compose.yaml says."""
     lines: Mapping[str, str] = {"COMPOSE_PROJECT_NAME": system.project, **variables(system)}
-    quoted = [f"{name}='{value}'" for name, value in lines.items()]
+    quoted = [f"{name}='{_quoted(name, value)}'" for name, value in lines.items()]
     write(system.layout.state / "compose.env", "\n".join(quoted) + "\n")
+
+
+def refuse_secret(system: System) -> None:
+    """Raises Refusal for a password in a person's settings: `docker inspect` shows the variables of a container."""
+    if "sasl.password" in system.settings.get("KAFKA_PROPERTIES", ""):
+        raise Refusal(
+            "KAFKA_PROPERTIES has sasl.password, which a container would show to whoever inspects it: it belongs into "
+            "KAFKA_PASSWORD, for processes that you start yourself and on Kubernetes (docs/bring-your-own.md); "
+            "the broker of `make up` asks for none."
+        )
+
+
+def _quoted(name: str, value: str) -> str:
+    """Within '…', where all but ' is literal. Of JSON it has another spelling, which every version of compose takes."""
+    return value.replace("'", r"\u0027" if name in JSON else r"\'")

@@ -29,6 +29,7 @@ def up(known: System, *, quiet_first_order: bool = False) -> None:
 def bring(known: System) -> list[str]:
     """Starts what does not run, and waits until all is ready; -> what was done, empty when nothing was."""
     _refuse_colon(known)
+    compose.refuse_secret(known)
     known.engine.refuse_unfit()
     secrets.refuse_lost(known)
     before = containers(known)

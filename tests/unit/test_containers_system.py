@@ -135,6 +135,25 @@ def test_variables_hold_no_secret(known: system.System) -> None:
     assert f"COMPOSE_PROJECT_NAME='{known.project}'" in text
 
 
+def test_quotes_stay_within_theirs(known: system.System) -> None:
+    """One in a setting does not end the value: JSON spells it otherwise, the rest as compose's manual says."""
+    properties = {"client.id": "o'clock \\"}
+    settings = {"KAFKA_PROPERTIES": json.dumps(properties), "PROVIDER_URL": "http://o'clock"}
+    compose.write_variables(replace(known, settings=settings))
+    lines = dict(line.split("=", 1) for line in (known.layout.state / "compose.env").read_text().splitlines())
+    assert "'" not in lines["KAFKA_PROPERTIES"][1:-1]
+    assert json.loads(lines["KAFKA_PROPERTIES"][1:-1]) == properties
+    assert lines["PROVIDER_URL"] == r"'http://o\'clock'"
+
+
+def test_password_among_settings_is_refused(known: system.System) -> None:
+    """Variables of a container are for everybody who may inspect it."""
+    told = replace(known, settings={"KAFKA_PROPERTIES": '{"sasl.password": "s3cret"}'})
+    with pytest.raises(Refusal, match=r"KAFKA_PROPERTIES has sasl.password.* KAFKA_PASSWORD") as said:
+        up.bring(using(told, Fake(version=Said(0, "1.0", ""))))
+    assert "s3cret" not in str(said.value)
+
+
 def test_ports_move_together(known: system.System) -> None:
     """By the offset, as those of local processes."""
     said = compose.variables(known)
