@@ -5,6 +5,7 @@ from pathlib import Path
 from bootstrap.secrets import BOOTSTRAP, PERSON, POSTGRES, Values, secrets_of
 from containers.observe import PROJECT, everything, volumes
 from containers.system import System
+from runtime import layout
 from runtime.choose import remembered
 from runtime.discovery import Process
 from runtime.errors import Refusal
@@ -12,7 +13,10 @@ from runtime.system import DATABASE
 
 
 def write(system: System) -> None:
-    """Writes those that are missing or differ: a running container sees its folder, so the folder stays the same."""
+    """Writes those that are missing or differ, and removes what is no longer needed.
+
+    A running container sees its folder, so the folder stays the same.
+    """
     system.secrets.mkdir(mode=0o700, exist_ok=True)
     for name, values in given(system).items():
         folder = system.secrets / name
@@ -20,6 +24,8 @@ def write(system: System) -> None:
         folder.chmod(0o755)
         for variable, value in values.items():
             _file(folder / variable, value)
+        for path in set(folder.iterdir()) - {folder / variable for variable in values}:
+            path.unlink()
 
 
 def refuse_lost(system: System) -> None:
@@ -56,7 +62,6 @@ def _holder(process: Process) -> str:
 
 
 def _file(path: Path, value: str) -> None:
-    """Readable by the user of a container, whatever its number."""
+    """Readable by the user of a container, whatever its number; whole at every moment, for one that starts just now."""
     if not path.exists() or path.read_text() != value:
-        path.write_text(value)
-        path.chmod(0o644)
+        layout.write(path, value, mode=0o644)

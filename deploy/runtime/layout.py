@@ -116,9 +116,10 @@ def forget(where: Layout) -> None:
                 path.unlink(missing_ok=True)
 
 
-def write(path: Path, text: str) -> None:
-    """Writes a file of the owner's alone, whole or not at all."""
+def write(path: Path, text: str, mode: int = 0o600) -> None:
+    """Writes a file whole or not at all; the owner's alone, unless `mode` says more."""
     fresh = path.with_name(path.name + ".new")
     fresh.touch(mode=0o600)
     fresh.write_text(text)
+    fresh.chmod(mode)
     fresh.rename(path)

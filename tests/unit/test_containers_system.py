@@ -81,6 +81,26 @@ def test_secrets_lie_behind_a_closed_door(known: system.System) -> None:
     assert file.read_text().endswith("@postgres:5432/demae")
 
 
+def test_secrets_change_whole(known: system.System) -> None:
+    """A container that starts meanwhile reads the old word or the new one: the file is another, with the same mode."""
+    secrets.write(known)
+    file = known.secrets / "payment" / "PROVIDER_KEY"
+    with file.open() as before:
+        secrets.write(replace(known, keys=replace(known.keys, provider="another")))
+        assert before.read() == known.keys.provider
+    assert file.read_text() == "another"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+
+
+def test_secrets_of_before_are_removed(known: system.System) -> None:
+    """What a process no longer needs, it no longer has; nor what an interrupted write has left."""
+    secrets.write(known)
+    for name in ("JWT_SECRET", "DATABASE_URL.new"):
+        (known.secrets / "payment" / name).write_text("old")
+    secrets.write(known)
+    assert {path.name for path in (known.secrets / "payment").iterdir()} == {"DATABASE_URL", "PROVIDER_KEY"}
+
+
 VOLUMES = Said(0, "demae-1_kafka\ndemae-1_postgres\n", "")
 FIT = {"version": Said(0, "1.45", ""), "compose": Said(0, "2.26.1", ""), "info": Said(0, "8000000000", "")}
 
