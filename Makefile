@@ -15,6 +15,9 @@ DEMAE = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:."
 CLUSTER_TOOLS = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m cluster
 # Those who only look need no Java, and nothing installed anew.
 THERE = @test -x .venv/bin/python || { echo "Nothing runs here yet: make up"; exit 1; }
+# Those who stop work also where .venv was removed meanwhile: it is made again when there is something to stop.
+AGAIN = @test -x .venv/bin/python || test ! -e "$${DEMAE_STATE:-.run}/settings.json" || \
+	$(PYTHON) deploy/local/prepare.py run --no-java
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -29,9 +32,11 @@ up: ## Start everything, wait until it is ready, and follow a first order
 	@$(DEMAE) up --without "$(WITHOUT)" --open "$(OPEN)"
 
 down: ## Stop everything and keep the data
+	$(AGAIN)
 	@if [ -x .venv/bin/python ]; then $(DEMAE) down; else echo "Nothing runs here yet: make up"; fi
 
 clean: ## Stop everything and forget the data
+	$(AGAIN)
 	@if [ -x .venv/bin/python ]; then $(DEMAE) clean; else echo "Nothing runs here yet: make up"; fi
 
 status: ## Show every process: is it ready, since when, how much memory

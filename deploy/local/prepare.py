@@ -1,7 +1,8 @@
 """What must be there before anything else: prerequisites, and the virtual environment with exactly the locked packages.
 
 Runs on whatever Python the machine has, with the standard library only: `python3 deploy/local/prepare.py run|dev`.
-For `run`, Java is a prerequisite where processes are local, a fit engine where they are in containers.
+For `run`, Java is a prerequisite where processes are local, a fit engine where they are in containers; with `--no-java`
+neither is.
 """
 
 import hashlib
@@ -21,15 +22,17 @@ MAVEN_LINE = "install it with: apt install maven (brings a Java), or brew instal
 LOCKS = ("run", "dev")
 
 
-def missing(lock: str, java_too: bool) -> list[str]:
-    """One line for each prerequisite that is not there, saying how to install it."""
+def missing(lock: str, more: bool) -> list[str]:
+    """One line for each prerequisite that is not there, saying how to install it; `more` than Python, too."""
     if os.pathsep in str(ROOT):
         return [
             f"The folder {ROOT} has a colon in its name, which separates folders in search paths: move the checkout"
         ]
     if lines := python_missing():
         return lines
-    return runtime_missing() if lock == "run" else java_missing() if java_too else []
+    if not more:
+        return []
+    return runtime_missing() if lock == "run" else java_missing()
 
 
 def runtime_missing() -> list[str]:
@@ -120,7 +123,7 @@ def _stamp(venv: Path, lock: str) -> "str | None":
 
 def main() -> int:
     lock = sys.argv[1]
-    if lines := missing(lock, java_too="--no-java" not in sys.argv):
+    if lines := missing(lock, more="--no-java" not in sys.argv):
         print("\n".join(lines), file=sys.stderr)
         return 1
     try:

@@ -43,7 +43,7 @@ def test_old_python_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_colon_in_the_path_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search paths cannot hold it: said at once, not found out by Java."""
     monkeypatch.setattr(prepare, "ROOT", Path("/a:b"))
-    assert "colon" in prepare.missing("dev", java_too=False)[0]
+    assert "colon" in prepare.missing("dev", more=False)[0]
 
 
 @pytest.fixture
@@ -73,3 +73,9 @@ def test_containers_need_no_java(bare: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("RUNTIME", "compose")
     [said] = prepare.runtime_missing()
     assert said.startswith("There is no program docker here")
+
+
+def test_stopping_needs_neither(bare: Path) -> None:
+    """`make down` without .venv installs Python's packages, and asks for nothing else."""
+    assert prepare.missing("run", more=True)
+    assert prepare.missing("run", more=False) == []
