@@ -79,9 +79,9 @@ def test_down_leaves_nothing(home: Path, tmp_path: Path, end: str) -> None:
     assert (tmp_path / "after").read_text() == (tmp_path / "before").read_text()
 
 
-def refused(home: str, *before: str) -> str:
-    """What `engine up` says when it does not start one."""
-    words = [*before, ENGINE, "up"]
+def refused(home: str, *before: str, command: str = "up") -> str:
+    """What `engine COMMAND` says when it does nothing."""
+    words = [*before, ENGINE, *command.split()]
     variables = {**os.environ, "DEMAE_ENGINE": home}
     said = subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
     assert said.returncode == 1
@@ -89,16 +89,49 @@ def refused(home: str, *before: str) -> str:
     return said.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="changes its user")
-def test_refuses_without_root() -> None:
-    """Says what else there is."""
-    someone = ["setpriv", "--reuid", "65534", "--clear-groups"]
+@pytest.fixture
+def someone() -> list[str]:
+    """Words before a command, so that it is not root's."""
+    if os.geteuid() != 0:
+        return []
+    words = ["setpriv", "--reuid", "65534", "--clear-groups"]
     if (
         not shutil.which("setpriv")
-        or subprocess.run([*someone, "ls", ENGINE], capture_output=True, check=False).returncode
+        or subprocess.run([*words, "ls", ENGINE], capture_output=True, check=False).returncode
     ):
         pytest.skip("another user cannot see this checkout")
+    return words
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """One that everybody can read."""
+    with tempfile.TemporaryDirectory(prefix="demae-e", dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_refuses_without_root(someone: list[str]) -> None:
+    """Says what else there is."""
     assert "needs root" in refused("/tmp/demae-nobody", *someone)
+
+
+# Never as root: what is not refused would be removed, and processes of other engines ended.
+@pytest.mark.parametrize("command", ["up", "down", "down --purge"])
+def test_refuses_folder_of_other_things(folder: Path, someone: list[str], command: str) -> None:
+    """DEMAE_ENGINE=$HOME: `programs` may be somebody's folder, too."""
+    (folder / "programs").mkdir()
+    said = refused(str(folder), *someone, command=command)
+    assert said == f"{folder} is no engine's folder, and not empty: set DEMAE_ENGINE to a new or an empty one.\n"
+    assert (folder / "programs").exists()
+
+
+@pytest.mark.parametrize("mark", ["begun", "done"])
+def test_knows_its_folder(folder: Path, someone: list[str], mark: str) -> None:
+    """Also after an `up` that was interrupted while it installed."""
+    (folder / "programs").mkdir()
+    (folder / "programs" / mark).touch()
+    assert "only root can stop it" in refused(str(folder), *someone, command="down --purge")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an engine needs root")
