@@ -24,7 +24,7 @@ look() {
   ip -o link | cut -d: -f2
   cut -d' ' -f5 /proc/self/mountinfo | grep -F "$DEMAE_ENGINE" || true
   cat /proc/sys/net/ipv4/ip_forward
-  find /sys/fs/cgroup -maxdepth 2 -name demae-engine
+  find /sys/fs/cgroup -maxdepth 2 -name 'demae-engine*'
   ps -eo args | grep -F "$DEMAE_ENGINE" | grep -v grep || true
   ps -eo args | grep '^/bin/sleep 98765' || true
   ls "$DEMAE_ENGINE" | grep -v -e '^data$' -e '^dockerd.log$'
