@@ -11,6 +11,7 @@ from typing import Any
 from containers import compose as variables
 from containers import images, secrets, system, up
 from containers.control import Control
+from containers.observe import PROJECT
 from runtime import layout
 from runtime.person import introduce, person
 from tests.support import container_runs, ownership, ports
@@ -133,9 +134,15 @@ class ComposeStack(Stack):
 
     def _become(self, wanted: system.System) -> None:
         """Compose makes those anew whose variables are others now, and waits until all are healthy."""
+        # One that was frozen counts as unhealthy until its next health check: compose would not wait for that.
+        until(lambda: not self._unhealthy(), 60, "the next health check")
         self.control = Control(wanted)
         self.project.variables = _variables(wanted)
         self.project.start()
+
+    def _unhealthy(self) -> str:
+        label = f"label={PROJECT}={self.known.project}"
+        return self.known.engine.ask("ps", "--quiet", "--filter", label, "--filter", "health=unhealthy")
 
     def _tail(self, process: str) -> str:
         return "\n".join(self.logs(process).splitlines()[-15:])
