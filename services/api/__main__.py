@@ -148,8 +148,9 @@ def build(database: Database, log: Log, allowances: Allowances) -> Consumer:
 def projector() -> None:
     """The fold of the log into orders, and the deadlines."""
     settings = load(ApiSettings)
-    database = Database(settings.database_url, "api projector")
-    Process("api projector", settings).run(build(database, KafkaLog(settings, group="api"), settings.allowances))
+    process = Process("api projector", settings)
+    with contextlib.closing(Database(settings.database_url, "api projector")) as database:
+        process.run(build(database, KafkaLog(settings, group="api"), settings.allowances))
 
 
 PROCESSES = {"http": http, "projector": projector}

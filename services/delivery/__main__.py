@@ -1,5 +1,7 @@
 """`python -m delivery`: the composition root."""
 
+from contextlib import closing
+
 from chassis.consumer import Consumer, Timer
 from chassis.database import Database
 from chassis.kafka import KafkaLog, Log
@@ -30,9 +32,8 @@ def main() -> None:
     """Run until SIGTERM."""
     settings = load(ServiceSettings)
     process = Process("delivery", settings)
-    database = Database(settings.database_url, "delivery", size=2)
-    process.run(build(database, KafkaLog(settings, group="delivery")))
-    database.close()
+    with closing(Database(settings.database_url, "delivery", size=2)) as database:
+        process.run(build(database, KafkaLog(settings, group="delivery")))
 
 
 if __name__ == "__main__":

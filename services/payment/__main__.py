@@ -1,5 +1,7 @@
 """`python -m payment`: the composition root."""
 
+from contextlib import closing
+
 from pydantic import Field
 
 from chassis.batch import Batch
@@ -67,12 +69,12 @@ def main() -> None:
     """Run until SIGTERM."""
     settings = load(Settings)
     process = Process("payment", settings)
-    database = Database(settings.database_url, "payment", size=settings.provider_calls + 2)
     transport = KeepAliveClient(settings.provider_url, settings.provider_timeout)
-    provider = Provider(settings.provider_url, settings.provider_key, transport)
-    process.run(*build(database, KafkaLog(settings, group="payment"), provider, settings.provider_calls))
-    provider.close()
-    database.close()
+    with (
+        closing(Database(settings.database_url, "payment", size=settings.provider_calls + 2)) as database,
+        closing(Provider(settings.provider_url, settings.provider_key, transport)) as provider,
+    ):
+        process.run(*build(database, KafkaLog(settings, group="payment"), provider, settings.provider_calls))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+from contextlib import closing
 from pathlib import Path
 
 from pydantic_settings import BaseSettings
@@ -44,9 +45,8 @@ def serve() -> None:
     """Run until SIGTERM."""
     settings = load(ServiceSettings)
     process = Process("restaurant", settings)
-    database = Database(settings.database_url, "restaurant", size=2)
-    process.run(build(database, KafkaLog(settings, group="restaurant")))
-    database.close()
+    with closing(Database(settings.database_url, "restaurant", size=2)) as database:
+        process.run(build(database, KafkaLog(settings, group="restaurant")))
 
 
 def plant(file: Path, if_empty: bool) -> None:

@@ -1,6 +1,7 @@
 """The stack as the tests use it: what every runtime promises."""
 
 import json
+import time
 
 import httpx
 import psycopg
@@ -11,6 +12,8 @@ from local.errors import TopicsDifferError
 from tests.support.stack import Stack
 from tests.support.waiting import until
 
+SERVICES = ("api-http", "api-projector", "delivery", "keeper", "notifier", "payment", "restaurant")
+PROMPT_SECONDS = 8.0  # the least that a runtime gives them is 15
 MENUS = "{ restaurants(first: 1) { edges { node { id } } } }"
 
 
@@ -79,6 +82,19 @@ def test_stopped_process_stays_so(stack: Stack) -> None:
     stack.start("restaurant")
     stack.wait_ready("restaurant")
     assert (stopped, stack.incarnation("restaurant") != "") == ("", True)
+
+
+@pytest.mark.needs("stop", "processes")
+def test_services_end_promptly(stack: Stack) -> None:
+    """Told to end, a service does so by itself: nobody has to kill it when its time is over."""
+    took = {}
+    for name in SERVICES:
+        begin = time.monotonic()
+        stack.stop(name)
+        took[name] = time.monotonic() - begin
+        stack.start(name)
+    stack.wait_ready()
+    assert {name: seconds for name, seconds in took.items() if seconds > PROMPT_SECONDS} == {}
 
 
 @pytest.mark.needs("settings", "processes")

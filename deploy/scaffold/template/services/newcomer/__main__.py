@@ -1,5 +1,7 @@
 """`python -m newcomer`: the composition root."""
 
+from contextlib import closing
+
 from chassis.consumer import Consumer, Timer
 from chassis.database import Database
 from chassis.kafka import KafkaLog, Log
@@ -29,9 +31,8 @@ def main() -> None:
     """Run until SIGTERM."""
     settings = load(ServiceSettings)
     process = Process("newcomer", settings)
-    database = Database(settings.database_url, "newcomer", size=2)
-    process.run(build(database, KafkaLog(settings, group="newcomer")))
-    database.close()
+    with closing(Database(settings.database_url, "newcomer", size=2)) as database:
+        process.run(build(database, KafkaLog(settings, group="newcomer")))
 
 
 if __name__ == "__main__":
