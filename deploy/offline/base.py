@@ -17,7 +17,7 @@ from containers.build import BuildError
 from containers.engine import Engine
 
 RELEASE = "trixie"
-UPSTREAM = "http://deb.debian.org/debian/"
+MIRROR = "Debian Debian "  # how apt names it, before its address
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
@@ -70,17 +70,26 @@ def ensure(tag: str) -> bool:
 
 
 def look() -> Machine:
-    """This machine's."""
+    """This machine's. Raises BuildError when apt knows no Debian mirror."""
     bundles = [Path(os.environ.get("SSL_CERT_FILE") or CERTIFICATES[0]), *map(Path, CERTIFICATES)]
     bundle = next((one.read_text() for one in bundles if one.is_file()), "")
-    targets = _said("apt-get", "indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)", "Created-By: Packages")
+    targets = _targets()
+    if MIRROR not in targets and shutil.which("apt-get"):  # it is known from what an update brings
+        _run(["apt-get", "update", "-qq"], dict(os.environ))
+        targets = _targets()
     proxies = [row for row in _said("apt-config", "dump").splitlines() if re.match(r"Acquire::https?::Proxy ", row)]
+    if MIRROR not in targets:
+        raise BuildError("apt knows no Debian mirror, and the stand-ins are built from Debian's packages.")
     return Machine(
-        mirror=_first(targets, r"^Debian Debian (\S+)$") or UPSTREAM,
+        mirror=_first(targets, rf"^{MIRROR}(\S+)$"),
         security=_first(targets, r"^Debian Debian-Security (\S+)$"),
         proxy="\n".join(proxies),
         certificates=tuple(dict.fromkeys(PEM.findall(bundle))),
     )
+
+
+def _targets() -> str:
+    return _said("apt-get", "indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)", "Created-By: Packages")
 
 
 def install(*packages: str) -> None:
