@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from runtime import layout
 from runtime.choose import COMPOSE, remembered
 from runtime.errors import Refusal
+from runtime.system import System
 
 
 class StackError(Exception):
@@ -48,6 +50,30 @@ class Stack(Protocol):
 
     def environment(self, process: str) -> Mapping[str, str]:
         """What one of our processes needs to run beside the system, on this machine."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What every runtime's system answers in the same words."""
+
+    pids: Mapping[str, int]
+    known: System
+
+    @property
+    def url(self) -> str:
+        return self.known.url
+
+    @property
+    def jwt_secret(self) -> str:
+        return self.known.keys.jwt
+
+    @property
+    def layout(self) -> layout.Layout:
+        return self.known.layout
+
+    @property
+    def passwords(self) -> Mapping[str, str]:
+        return self.known.keys.database
 
 
 def find(say: Callable[[str], None]) -> Stack:

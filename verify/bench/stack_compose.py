@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.stack import Known
 from containers import system, up
 from containers.control import Control
 from containers.observe import Container
@@ -17,31 +18,14 @@ SHIM, DAEMON = "containerd-shim", "dockerd"
 
 
 @dataclass(frozen=True)
-class ComposeStack:
+class ComposeStack(Known):
     """`bench.stack.Stack` of deploy/containers."""
 
     known: system.System
-    pids: Mapping[str, int]
-
-    @property
-    def url(self) -> str:
-        return self.known.url
-
-    @property
-    def jwt_secret(self) -> str:
-        return self.known.keys.jwt
 
     @property
     def kafka(self) -> str:
         return self.known.kafka
-
-    @property
-    def layout(self) -> layout.Layout:
-        return self.known.layout
-
-    @property
-    def passwords(self) -> Mapping[str, str]:
-        return self.known.keys.database
 
     @property
     def provider_log(self) -> Path:
@@ -74,7 +58,7 @@ def find_compose(say: Callable[[str], None]) -> ComposeStack:
         say("publishing database and broker on 127.0.0.1, from now on (make up OPEN=0 takes it back)")
         known = replace(known, opened=True)
         up.bring(known)
-    return ComposeStack(known, families(Control(known).containers().values()))
+    return ComposeStack(families(Control(known).containers().values()), known)
 
 
 def families(parts: Iterable[Container]) -> dict[str, int]:

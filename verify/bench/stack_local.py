@@ -4,38 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.stack import Known
 from local import parts, supervise, system
 from local.control import here
-from runtime import layout
 from runtime.system import DATABASE
 
 
 @dataclass(frozen=True)
-class LocalStack:
+class LocalStack(Known):
     """`bench.stack.Stack` of deploy/local."""
 
     known: system.System
-    pids: Mapping[str, int]
-
-    @property
-    def url(self) -> str:
-        return self.known.url
-
-    @property
-    def jwt_secret(self) -> str:
-        return self.known.keys.jwt
 
     @property
     def kafka(self) -> str:
         return self.known.kafka
-
-    @property
-    def layout(self) -> layout.Layout:
-        return self.known.layout
-
-    @property
-    def passwords(self) -> Mapping[str, str]:
-        return self.known.keys.database
 
     @property
     def provider_log(self) -> Path:
@@ -54,4 +37,4 @@ def find_local() -> LocalStack:
     control = here()
     pids = {name: one.state.pid for name, one in control.running().items() if one.state.pid}
     supervisor = int(supervise.pidfile(control.system).read_text())
-    return LocalStack(control.system, pids | {"supervisor": supervisor})
+    return LocalStack(pids | {"supervisor": supervisor}, control.system)
