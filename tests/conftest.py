@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.support import failure, runtimes
+from ground import failure
+from ground.stack import ABILITIES, Stack
+from tests.support import runtimes
 from tests.support.databases import TestServer, running_server, service_databases
-from tests.support.stack import ABILITIES, Stack
 
 pytest_plugins = ["pytester"]
 RUNTIME = pytest.StashKey[runtimes.Runtime]()
@@ -42,7 +43,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest
 
 def pytest_unconfigure() -> None:
     """Whatever a test has left on the engine, or an interrupt at the wrong moment."""
-    if runs := sys.modules.get("tests.support.container_runs"):
+    if runs := sys.modules.get("ground.container_runs"):
         runs.remove_own()
 
 
@@ -91,7 +92,7 @@ def running_stack(pytestconfig: pytest.Config) -> Iterator[Stack]:
 
 @pytest.fixture
 def stack(running_stack: Stack, request: pytest.FixtureRequest) -> Stack:
-    """A whole system for the run, with ports and data of its own: see tests/support/stack.py for what it offers."""
+    """A whole system for the run, with ports and data of its own: see verify/ground/stack.py for what it offers."""
     needed = {ability for mark in request.node.iter_markers("needs") for ability in mark.args}
     assert needed <= ABILITIES, f"there is no ability {', '.join(needed - ABILITIES)}"
     if missing := sorted(needed - running_stack.abilities):

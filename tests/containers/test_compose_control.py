@@ -7,10 +7,10 @@ import pytest
 
 from containers import compose, secrets, system
 from containers.control import Control
+from ground import container_runs, ownership
+from ground.waiting import until
 from runtime import layout
 from runtime.errors import NotUpError
-from tests.support import container_runs, ownership
-from tests.support.waiting import until
 
 SECONDS = 60.0
 pytestmark = pytest.mark.usefixtures("engine")

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from ground import container_runs
+from ground.waiting import until
 from runtime.layout import ROOT
-from tests.support import container_runs
-from tests.support.waiting import until
 
 TINY = "tests/support/tiny_run.py"
 GONE = "4194305-1"  # no process id is so large

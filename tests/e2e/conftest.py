@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.stack import Stack
-from tests.support.stack_compose import ComposeStack
-from tests.support.stack_local import LocalStack
+from ground.stack import Stack
+from ground.stack_compose import ComposeStack
+from ground.stack_local import LocalStack
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from ground.stack import Stack
 from tests.support import programs
-from tests.support.stack import Stack
 
 
 @pytest.mark.needs("state", "database", "provider log")

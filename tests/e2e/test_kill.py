@@ -14,8 +14,8 @@ from actors.customer import Story
 from actors.people import Town
 from actors.report import ending
 from actors.town import Plan, play
+from ground.stack import Stack
 from tests.support.evidence import captures, versions
-from tests.support.stack import Stack
 
 RATE = float(os.environ.get("DEMAE_KILL_RATE", "5"))
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 4.0  # of arrivals around the kill

@@ -7,10 +7,10 @@ import httpx
 import psycopg
 import pytest
 
+from ground.stack import Stack
+from ground.waiting import until
 from local import topics
 from local.errors import TopicsDifferError
-from tests.support.stack import Stack
-from tests.support.waiting import until
 
 SERVICES = ("api-http", "api-projector", "delivery", "keeper", "notifier", "payment", "restaurant")
 PROMPT_SECONDS = 8.0  # the least that a runtime gives them is 15

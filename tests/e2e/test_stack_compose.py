@@ -1,10 +1,10 @@
 """The container runtime alone: what of it reaches the host, and what it keeps."""
 
 from containers import images
+from ground import container_runs
+from ground.stack_compose import ComposeStack
 from runtime.layout import ROOT
 from tests.e2e.test_stack import MENUS, ask
-from tests.support import container_runs
-from tests.support.stack_compose import ComposeStack
 
 
 def test_nothing_is_published_beyond_this_machine(compose: ComposeStack) -> None:

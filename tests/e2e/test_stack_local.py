@@ -2,8 +2,8 @@
 
 import psutil
 
+from ground.stack_local import LocalStack
 from local import supervise, up
-from tests.support.stack_local import LocalStack
 
 
 def test_killed_supervisor_leaves_nothing(local: LocalStack) -> None:

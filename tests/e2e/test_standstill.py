@@ -12,7 +12,7 @@ import pytest
 from actors.people import Town
 from actors.report import counts
 from actors.town import Plan, play
-from tests.support.stack import Stack
+from ground.stack import Stack
 
 REASONS = ("payment_timeout", "payment_failed", "no_courier", "restaurant_silent", "not_ready", "not_picked_up")
 ALLOWANCE = 20  # ticks of the log's clock, for every wait

@@ -11,9 +11,9 @@ from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
 
 from demae_client import Client, Order, RequestError, UserErrors
+from ground.stack import Stack
 from tests.support import programs
 from tests.support.evidence import captures, refunds, versions
-from tests.support.stack import Stack
 
 COURIERS = ("c-01", "c-02", "c-03")
 PATH = ["PLACED", "PAID", "COURIER_ASSIGNED", "ACCEPTED", "READY", "PICKED_UP", "DELIVERED"]

@@ -1,7 +1,7 @@
 """demo/actors against the real parts."""
 
+from ground.stack import Stack
 from tests.support import programs
-from tests.support.stack import Stack
 
 
 def test_actors_play_a_town(stack: Stack) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from ground.waiting import until
 from tests.support.api_house import (
     ANN,
     BOB,
@@ -19,7 +20,6 @@ from tests.support.api_house import (
     refusals,
     wish,
 )
-from tests.support.waiting import until
 
 
 @pytest.fixture

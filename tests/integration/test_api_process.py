@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ground.ownership import mark
+from ground.ports import free_port
+from ground.waiting import until
 from tests.support.api_house import ANN, PLACE, SECRET, House, wish
-from tests.support.ownership import mark
-from tests.support.ports import free_port
-from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = os.pathsep.join(str(ROOT / part) for part in ("chassis/src", "services"))

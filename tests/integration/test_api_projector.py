@@ -14,9 +14,9 @@ from api.store import ASK_AGAIN_TICKS, history
 from chassis.database import Database
 from chassis.envelope import Event, attributes
 from chassis.errors import Poison, Transient
+from ground.waiting import until
 from tests.support.api_house import ANN, KEN, SOBA, WAY, Client, House, opened
 from tests.support.counting import running
-from tests.support.waiting import until
 
 
 @pytest.fixture

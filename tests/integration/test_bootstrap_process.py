@@ -18,9 +18,9 @@ from bootstrap.database import located, prepare
 from bootstrap.reconcile import catalogue
 from chassis.errors import Fatal
 from chassis.topics import partitions
+from ground.ports import free_port
+from ground.waiting import until
 from tests.support.databases import ROOT, TestServer
-from tests.support.ports import free_port
-from tests.support.waiting import until
 from tests.support.worlds import running_broker
 
 WORD = "test"  # of every role of the run's server

@@ -15,9 +15,9 @@ from jsonschema import Draft202012Validator
 
 from chassis.envelope import new_id
 from contracts.catalogue import ROOT as CONTRACTS
+from ground.waiting import until
 from tests.support.capture import Stack, capturing
 from tests.support.sales import Follower, Till, assert_published
-from tests.support.waiting import until
 
 TICK = "SELECT coalesce(max((payload::json ->> 'k')::int), 0) FROM keeper.outbox"
 SLOT = "SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'demae'"

@@ -15,9 +15,9 @@ from chassis.database import Database, Transaction
 from chassis.envelope import Event, Record
 from chassis.errors import Fatal, Poison, Transient
 from chassis.kafka import Place
+from ground.waiting import until
 from tests.support.counting import Counting, Happened, count, make_schema, running
 from tests.support.databases import TestServer
-from tests.support.waiting import until
 from tests.support.worlds import FakeWorld, OwnBroker, RealWorld, World, publish, repeat, running_broker
 
 

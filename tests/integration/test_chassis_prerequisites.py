@@ -21,9 +21,9 @@ import pytest
 
 from chassis.migrate import migrate
 from chassis.topics import create_topics
+from ground.ports import free_port
+from ground.waiting import until
 from tests.support.databases import ROOT, TestServer
-from tests.support.ports import free_port
-from tests.support.waiting import until
 from tests.support.worlds import running_broker
 
 SERVICES = ROOT / "services"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ports import free_port
-from tests.support.waiting import until
+from ground.ports import free_port
+from ground.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 

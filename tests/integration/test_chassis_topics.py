@@ -8,7 +8,7 @@ import pytest
 
 from chassis.errors import Fatal
 from chassis.topics import Unreachable, create_topics, partitions
-from tests.support.ports import free_port
+from ground.ports import free_port
 from tests.support.worlds import running_broker
 
 

@@ -14,7 +14,7 @@ import pytest
 from chassis.database import Database, Transaction
 from chassis.errors import Transient
 from chassis.work import Workers
-from tests.support.waiting import until
+from ground.waiting import until
 
 TABLE = """
 CREATE TABLE task (key text PRIMARY KEY, due_at timestamptz, lease int NOT NULL DEFAULT 0);

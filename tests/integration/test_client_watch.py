@@ -11,8 +11,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from demae_client import Client, Gap, Lost, Refused, RequestError, Socket, Unreachable
+from ground.ports import free_port
 from notifier.hub import Hub
-from tests.support.ports import free_port
 from tests.support.push import HAPPY, MemoryJournal, Running, new_order_id, running, story, token, until
 
 ORDER = new_order_id()

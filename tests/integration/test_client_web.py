@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from ground.ports import free_port
 from notifier.hub import Hub
-from tests.support.ports import free_port
 from tests.support.push import HAPPY, ROOT, MemoryJournal, new_order_id, running, story, token, until
 
 NODE = shutil.which("node")

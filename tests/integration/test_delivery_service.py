@@ -20,8 +20,8 @@ from delivery.events import (
     PaymentCompleted,
     ShiftStarted,
 )
+from ground.waiting import until
 from tests.support.counting import running
-from tests.support.waiting import until
 
 
 class Town:

@@ -20,8 +20,8 @@ from delivery.events import (
     ShiftEnded,
     ShiftStarted,
 )
+from ground.waiting import until
 from tests.support.batches import batch
-from tests.support.waiting import until
 
 PAID, CANCELLED = PaymentCompleted(), OrderCancelled("customer")
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

@@ -7,8 +7,8 @@ from threading import Thread
 
 import pytest
 
+from ground import ports
 from local import ready
-from tests.support import ports
 from tests.support.databases import TestServer
 
 ANSWERS = {

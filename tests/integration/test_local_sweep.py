@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ground import ownership
 from local import sweep
-from tests.support import ownership
 
 OBEDIENT = "import time; print(flush=True); time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"

@@ -17,7 +17,7 @@ import pytest
 from confluent_kafka import Producer
 
 from chassis.topics import create_topics
-from tests.support.ports import free_port
+from ground.ports import free_port
 from tests.support.push import ROOT, SECRET, Step, new_order_id, raw, story, until
 from tests.support.worlds import OwnBroker, running_broker
 

@@ -29,10 +29,10 @@ from chassis.feed import Feed
 from chassis.kafka import KafkaLog
 from chassis.settings import ServiceSettings
 from chassis.topics import create_topics, partitions
+from ground.ports import free_port
+from ground.waiting import until
 from tests.support.databases import ROOT, TestServer, running_server
-from tests.support.ports import free_port
 from tests.support.secure_kafka import NARROW, WORD, SecureBroker, connect_worker, make_certificate, secure_broker
-from tests.support.waiting import until
 
 PATHS = os.pathsep.join(str(ROOT / path) for path in ("chassis/src", "services", "deploy"))
 

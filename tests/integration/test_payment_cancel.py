@@ -8,11 +8,11 @@ import pytest
 
 from chassis.batch import Batch
 from chassis.database import Database
+from ground.waiting import until
 from payment import handlers
 from payment.domain import Payment, fold
 from payment.events import Incoming, OrderCancelled, Outgoing
 from tests.support.payment_desk import CANCELLED, CREATED, Desk, FakeProvider, received
-from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psycopg
 
+from ground.ports import free_port
+from ground.waiting import until
 from tests.support.payment_provider import KEY, ROOT, running_provider
-from tests.support.ports import free_port
-from tests.support.waiting import until
 
 PATHS = os.pathsep.join(str(ROOT / path) for path in ("chassis/src", "services"))
 COMMAND = [sys.executable, "-m", "payment"]

@@ -13,13 +13,13 @@ import pytest
 from chassis.database import Database
 from chassis.envelope import Event
 from chassis.testing import FakeBroker
+from ground.waiting import until
 from payment.__main__ import build
 from payment.events import TOPIC
 from payment.provider import Provider
 from payment.transport import KeepAliveClient
 from tests.support.counting import running
 from tests.support.payment_provider import KEY, RunningProvider, running_provider
-from tests.support.waiting import until
 
 CREATED = {"total": 1250, "currency": "EUR", "payment_method": "pm_card_visa", "customer_id": "c1", "items": []}
 

@@ -15,8 +15,8 @@ from uuid import uuid4
 import pytest
 import stripe
 
+from ground.waiting import until
 from tests.support.payment_provider import KEY, ROOT, RunningProvider, running_provider
-from tests.support.waiting import until
 
 
 @pytest.fixture

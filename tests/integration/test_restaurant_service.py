@@ -14,6 +14,7 @@ import pytest
 from chassis.database import Database
 from chassis.envelope import Event, Record
 from chassis.testing import FakeBroker
+from ground.waiting import until
 from restaurant import seed
 from restaurant.__main__ import build
 from restaurant.events import (
@@ -26,7 +27,6 @@ from restaurant.events import (
     OrderReady,
 )
 from tests.support.counting import running
-from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 DISH = {"item_id": "soup", "name": "Soup", "price": 500, "stock": 10}

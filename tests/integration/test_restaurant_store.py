@@ -11,6 +11,7 @@ import pytest
 
 from chassis.database import Database, Transaction
 from chassis.errors import Poison
+from ground.waiting import until
 from restaurant import handlers, seed
 from restaurant.__main__ import SEED_FILE
 from restaurant.events import (
@@ -23,7 +24,6 @@ from restaurant.events import (
     OrderReady,
 )
 from tests.support.batches import batch
-from tests.support.waiting import until
 
 ASSIGNED, CANCELLED = DeliveryAssigned(), OrderCancelled("customer")
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

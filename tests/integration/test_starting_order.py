@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from ground import ownership
+from ground.ports import free_port
+from ground.waiting import until
 from runtime.discovery import Process, processes
-from tests.support import ownership
 from tests.support.databases import ROOT
 from tests.support.parts import Parts, own_parts
-from tests.support.ports import free_port
-from tests.support.waiting import until
 
 SERVICES = [process for process in processes(ROOT) if process.service]
 WITHOUT_CONNECT = {"keeper"}  # whose readiness is a tick that went round through Connect

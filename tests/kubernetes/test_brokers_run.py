@@ -10,12 +10,12 @@ import pytest
 from cluster.manifests import Manifest, Workload
 from containers import images
 from containers.engine import Engine
+from ground import container_runs
+from ground.waiting import until
 from runtime.errors import Refusal
 from runtime.layout import ROOT
-from tests.support import container_runs
 from tests.support.node import Node
 from tests.support.overlays import document
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(600)
 BROKERS = range(3)

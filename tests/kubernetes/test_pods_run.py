@@ -19,14 +19,14 @@ from cluster.release import path
 from cluster.render import read
 from containers import images
 from containers.engine import Engine
+from ground import container_runs
+from ground.stack_url import UrlStack
 from runtime.errors import Refusal
 from runtime.layout import ROOT, SOURCES
-from tests.support import container_runs
 from tests.support.delivering import deliver_one
 from tests.support.evidence import captures, versions
 from tests.support.kubernetes_api import TOKEN, Api, serving
 from tests.support.node import Node
-from tests.support.stack_url import UrlStack
 
 pytestmark = pytest.mark.timeout(900)
 UPSTREAM = {"postgres:17": "POSTGRES", "apache/kafka:4.3.1": "KAFKA", "quay.io/debezium/connect:3.6": "CONNECT"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from containers.engine import Engine
+from ground import container_runs, ownership, ports
 from local import java
 from runtime.errors import Refusal
-from tests.support import container_runs, ownership, ports
 from tests.support.checkout import Checkout, checkout_copy
 from tests.support.databases import ROOT
 from tests.support.documents import follow

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ground import ownership, ports
 from local import java
-from tests.support import ownership, ports
 from tests.support.checkout import Checkout, checkout_copy
 from tests.support.databases import ROOT
 from tests.support.documents import follow

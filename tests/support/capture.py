@@ -19,10 +19,10 @@ from chassis.errors import Transient
 from chassis.migrate import migrate
 from chassis.topics import create_topics
 from contracts.catalogue import topics
-from tests.support import ownership, ports
+from ground import ownership, ports
+from ground.waiting import until
 from tests.support.databases import ROOT
 from tests.support.parts import PASSWORD, Parts, own_parts
-from tests.support.waiting import until
 
 # Small, so that a test can lose a slot with a few segments of WAL.
 KEEP_WAL = "32MB"

@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from demae_client import Client
-from tests.support.stack import Stack
+from ground.stack import Stack
 
 COURIERS = ("c-01", "c-02", "c-03")
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from cluster.manifests import Manifest, Manifests, Workload, behind, configuration, name_of, of_kind, workloads
 from containers.engine import Engine
-from tests.support.container_runs import labels
+from ground.container_runs import labels
 
 NAMESPACE = "demae"
 WAIT_SECONDS = 240.0

@@ -12,11 +12,11 @@ from typing import Any, cast
 import psycopg
 
 from containers import base_images, compose
+from ground import container_runs, ownership, ports
+from ground.compose import Project
+from ground.waiting import until
 from runtime.layout import ROOT
-from tests.support import container_runs, ownership, ports
-from tests.support.compose import Project
 from tests.support.parts import PASSWORD, Parts
-from tests.support.waiting import until
 
 from testcontainers.core.container import DockerContainer  # isort: skip
 from testcontainers.core.network import Network  # isort: skip

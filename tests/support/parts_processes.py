@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
+from ground import ownership, ports
 from local import fetch, java, postgres
 from runtime import layout
-from tests.support import ownership, ports
 from tests.support.parts import PASSWORD, Parts
 
 DEPLOY = layout.ROOT / "deploy"

@@ -14,8 +14,8 @@ from typing import Any
 
 import stripe
 
-from tests.support.ports import free_port
-from tests.support.waiting import until
+from ground.ports import free_port
+from ground.waiting import until
 
 KEY = "sk_test_provider"
 ROOT = Path(__file__).resolve().parents[2]

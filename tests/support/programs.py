@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from tests.support.stack import Stack
+from ground.stack import Stack
 
 # Of the surroundings: what would lead a program to another system.
 OURS = ("DEMAE_", "RUNTIME", "JWT_SECRET")

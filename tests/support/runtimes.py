@@ -13,11 +13,11 @@ import pytest
 
 from containers import base_images, images
 from containers.engine import Engine
+from ground import stack_url
+from ground.stack import Stack
 from local import java
 from runtime.errors import Refusal
 from runtime.layout import ROOT
-from tests.support import stack_url
-from tests.support.stack import Stack
 
 NAMES = ("compose", "local", "url")
 Tell = Callable[[str], None]
@@ -67,7 +67,7 @@ def prepare(chosen: Runtime, variables: Mapping[str, str], tell: Tell) -> Runtim
 
 def local(reason: str) -> Runtime:
     """Local processes."""
-    from tests.support.stack_local import local_stack  # noqa: PLC0415  (what the others need not have)
+    from ground.stack_local import local_stack  # noqa: PLC0415  (what the others need not have)
 
     return Runtime("local", f"local processes ({reason})", lambda _tell: None, local_stack)
 
@@ -81,7 +81,7 @@ def refuse_without_java() -> None:
 def _compose(reason: str) -> Runtime:
     engine = Engine()
     engine.refuse_unfit()
-    from tests.support import stack_compose  # noqa: PLC0415  (a third of a second)
+    from ground import stack_compose  # noqa: PLC0415  (a third of a second)
 
     version = engine.ask("version", "--format", "{{.Server.Version}}").strip()
     bases = ", ".join(sorted(base_images.overrides(ROOT).values())) or "upstream's"

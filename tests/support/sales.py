@@ -13,8 +13,8 @@ from confluent_kafka import Consumer, TopicPartition
 
 from chassis.envelope import Record, attributes, new_id
 from chassis.kafka import QUIET, to_record
+from ground.waiting import until
 from tests.support.capture import Stack
-from tests.support.waiting import until
 
 TOPICS = ("orders.events", "orders.journal")
 KEYS = 20

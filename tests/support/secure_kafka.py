@@ -13,10 +13,10 @@ from typing import Any
 
 from chassis.errors import Transient
 from chassis.topics import partitions
+from ground import ownership, ports
+from ground.waiting import until
 from local import fetch, java
 from runtime import layout
-from tests.support import ownership, ports
-from tests.support.waiting import until
 
 DEPLOY = layout.ROOT / "deploy"
 OWN = DEPLOY / "bring-your-own"

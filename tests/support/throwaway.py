@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from containers.engine import Engine, Said, run
-from tests.support import container_runs
-from tests.support.waiting import until
+from ground import container_runs
+from ground.waiting import until
 
 ENGINE = Engine()
 # As compose and Kubernetes run what is ours.

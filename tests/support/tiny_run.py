@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import compose, container_runs
+from ground import compose, container_runs
 
 from testcontainers.core.container import DockerContainer  # isort: skip
 

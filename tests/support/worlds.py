@@ -18,8 +18,8 @@ from chassis.kafka import KafkaLog, Log, Place
 from chassis.settings import ServiceSettings
 from chassis.testing import FakeBroker
 from chassis.topics import create_topics
+from ground.waiting import until
 from tests.support.parts import own_parts
-from tests.support.waiting import until
 
 PARTITIONS = 3
 

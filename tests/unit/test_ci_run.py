@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ground.waiting import until
 from runtime.layout import ROOT
-from tests.support.waiting import until
 
 # Each appends what was asked of it to the file `asked`.
 ENGINE = """#!/bin/bash

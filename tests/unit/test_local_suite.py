@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from containers.engine import Engine, EngineGone
+from ground.waiting import until
 from local import prepare, suite
 from runtime.errors import Refusal
 from runtime.layout import ROOT
-from tests.support.waiting import until
 
 
 class Fit(Engine):

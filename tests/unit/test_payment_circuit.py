@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from ground.waiting import until
 from payment.circuit import Circuit
 from payment.provider import Unanswered
-from tests.support.waiting import until
 
 
 def failing(trouble: bool) -> Callable[[], None]:

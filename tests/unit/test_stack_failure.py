@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import failure
-from tests.support.stack_url import UrlStack
+from ground import failure
+from ground.stack_url import UrlStack
 
 
 class Talking(UrlStack):

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from containers.engine import Engine, EngineGone
+from ground.stack import Stack
+from ground.stack_compose import ComposeStack
+from ground.stack_local import LocalStack
+from ground.stack_url import UrlStack
 from runtime.errors import Refusal
 from tests.support import runtimes
-from tests.support.stack import Stack
-from tests.support.stack_compose import ComposeStack
-from tests.support.stack_local import LocalStack
-from tests.support.stack_url import UrlStack
 
 KNOWN = {"DEMAE_E2E_URL": "http://demae.example/", "JWT_SECRET": "s" * 32}
 

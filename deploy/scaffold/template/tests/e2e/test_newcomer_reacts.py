@@ -3,9 +3,9 @@
 import psycopg
 import pytest
 
+from ground.stack import Stack
+from ground.waiting import until
 from tests.support.delivering import deliver_one
-from tests.support.stack import Stack
-from tests.support.waiting import until
 
 POINTS = b"SELECT points FROM newcomer.score WHERE order_id = %s"
 

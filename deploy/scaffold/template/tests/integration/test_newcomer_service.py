@@ -9,13 +9,13 @@ import pytest
 from chassis.database import Database
 from chassis.envelope import Event, Record
 from chassis.testing import FakeBroker
+from ground.waiting import until
 from newcomer import handlers
 from newcomer.__main__ import build
 from newcomer.domain import POINTS
 from newcomer.events import ORDERS, READS, OrderDelivered
 from tests.support.batches import batch
 from tests.support.counting import running
-from tests.support.waiting import until
 
 
 class Town:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ground.stack import Stack, unable
 from runtime.layout import ROOT, SOURCES
-from tests.support.stack import Stack, unable
 
 REQUIRED = ("DEMAE_E2E_URL", "JWT_SECRET")
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tests.support import container_runs, ownership
+from ground import container_runs, ownership
 
 from testcontainers.compose import DockerCompose  # isort: skip  (after `container_runs`, which sets its environment)
 

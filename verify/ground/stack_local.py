@@ -10,15 +10,15 @@ from pathlib import Path
 
 import psutil
 
+from ground import ownership, ports
+from ground.stack import ABILITIES, Stack
+from ground.waiting import until
 from local import down, ready, system, up
 from local.control import Control
 from local.parts import Part, table
 from runtime import layout
 from runtime.errors import PortTaken
 from runtime.person import person
-from tests.support import ownership, ports
-from tests.support.stack import ABILITIES, Stack
-from tests.support.waiting import until
 
 READY_SECONDS = 120.0
 

@@ -22,7 +22,7 @@ if Path("/.dockerenv").exists():  # else it would look for the engine's bridge, 
 from docker.errors import APIError  # type: ignore[import-untyped]
 from testcontainers.core.docker_client import DockerClient
 
-from tests.support import ownership
+from ground import ownership
 
 LABEL = "demae.test.run"
 PROJECT = "com.docker.compose.project"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ground import ownership
+from ground.stack import Stack
 from runtime.layout import ROOT
-from tests.support import ownership
-from tests.support.stack import Stack
 
 LINES = 30
 KEPT = 10  # runs

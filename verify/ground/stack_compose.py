@@ -12,13 +12,13 @@ from containers import compose as variables
 from containers import images, secrets, system, up
 from containers.control import Control
 from containers.observe import PROJECT
+from ground import container_runs, ownership, ports
+from ground.compose import ComposeError, Project
+from ground.failure import sections
+from ground.stack import ABILITIES, Stack
+from ground.waiting import until
 from runtime import layout
 from runtime.person import introduce, person
-from tests.support import container_runs, ownership, ports
-from tests.support.compose import ComposeError, Project
-from tests.support.failure import sections
-from tests.support.stack import ABILITIES, Stack
-from tests.support.waiting import until
 
 READY_SECONDS = 120.0
 PROVIDER_LOG = "/var/lib/provider/log.jsonl"
