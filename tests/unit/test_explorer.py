@@ -8,9 +8,9 @@ import os
 
 import pytest
 
-from tests.support.explorer_checks import Sweep, sweep
-from tests.support.explorer_clock import Deadlines, Scene, healthy_orders_lost, town
-from tests.support.explorer_log import Rules
+from explore.judge import Sweep, sweep
+from explore.log import Rules
+from explore.town import Deadlines, Scene, healthy_orders_lost, town
 
 RUNS = int(os.environ.get("EXPLORER_RUNS", "120"))
 CLOCK_RUNS = max(2, RUNS // 60)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from api import domain as rules
 from api import events
-from tests.support.explorer_log import COURIERS, JOURNAL, ORDERS, TICKS, Read, Record, Said, Service, Work
+from explore.log import COURIERS, JOURNAL, ORDERS, TICKS, Read, Record, Said, Service, Work
 
 ASK_AGAIN_TICKS = 60
 Versions = Sequence[tuple[events.Fact, rules.Order]]

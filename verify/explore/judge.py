@@ -14,8 +14,8 @@ from itertools import pairwise
 import msgspec
 
 from api.domain import Order, Status, replay
-from tests.support.explorer import COURIERS, KITCHENS, PORTIONS, World
-from tests.support.explorer_log import JOURNAL, ORDERS, Record, Rules
+from explore.log import JOURNAL, ORDERS, Record, Rules
+from explore.world import COURIERS, KITCHENS, PORTIONS, World
 
 PATH = ("NONE", "PLACED", "PAID", "COURIER_ASSIGNED", "ACCEPTED", "READY", "PICKED_UP", "DELIVERED")
 LEGAL = {*pairwise(PATH), *((status, "CANCELLED") for status in PATH[1:-1])}

@@ -3,7 +3,7 @@
 Each step takes one move out of all that are possible now. While faults last: services lag and are killed between a
 batch's read and its commit, commits of others fall between the two, CDC repeats or stands, provider answers are lost
 or come under an old lease, people cancel, couriers end shifts, deadlines are asked about at any moment. Then nothing
-fails any more, and every order must reach its end: see explorer_checks.
+fails any more, and every order must reach its end: see judge.py.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from api import domain as api_rules
 from api.events import MenuItem
 from delivery.domain import Courier
-from tests.support.explorer_api import Api, Request
-from tests.support.explorer_floor import Delivery, Restaurant
-from tests.support.explorer_log import Log, Rules, Service
-from tests.support.explorer_money import Flight, Payment
+from explore.floor import Delivery, Restaurant
+from explore.log import Log, Rules, Service
+from explore.money import Flight, Payment
+from explore.orders import Api, Request
 
 KITCHENS: dict[str, int | None] = {"timed": 3, "prompt": 0, "manual": None}
 PORTIONS = 2  # of the one dish in each kitchen

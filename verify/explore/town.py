@@ -18,12 +18,12 @@ from enum import Enum
 from api import domain as api_rules
 from api.events import MenuItem, Reason
 from delivery.domain import Courier
+from explore.floor import Delivery, Restaurant
+from explore.log import JOURNAL, ORDERS, TICKS, Log, Rules, Said
+from explore.money import Payment
+from explore.orders import Api
 from keeper import domain as keeper_rules
 from keeper import events as keeper_events
-from tests.support.explorer_api import Api
-from tests.support.explorer_floor import Delivery, Restaurant
-from tests.support.explorer_log import JOURNAL, ORDERS, TICKS, Log, Rules, Said
-from tests.support.explorer_money import Payment
 
 STEP = 0.25  # seconds
 PROVIDER_SECONDS = 1.0

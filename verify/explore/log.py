@@ -1,7 +1,7 @@
 """The explorer's ground: commits in one order, topics filled from them by capture, and services that read the topics.
 
 Everything here is a plain model of what the database, change data capture and chassis do; the rules under test are the
-real ones, composed by the other `explorer_*` modules. One partition a topic: causes come before effects in it.
+real ones, composed by the other modules of this package. One partition a topic: causes come before effects in it.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from delivery import desk as delivery_desk
 from delivery import domain as delivery_rules
 from delivery import events as delivery_events
+from explore.log import COURIERS, ORDERS, Read, Said, Service, Work
 from restaurant import domain as restaurant_rules
 from restaurant import events as restaurant_events
 from restaurant import shelves as restaurant_shelves
-from tests.support.explorer_log import COURIERS, ORDERS, Read, Said, Service, Work
 
 
 @dataclass

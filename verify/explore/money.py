@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from explore.log import ORDERS, Read, Said, Service, Work
 from payment import domain as rules
 from payment import events
-from tests.support.explorer_log import ORDERS, Read, Said, Service, Work
 
 
 @dataclass
