@@ -1,7 +1,7 @@
 # demae. `make` alone lists what there is. (GNU make 3.81 and a POSIX shell are enough.)
 .DEFAULT_GOAL := help
-.PHONY: help up down clean status logs psql run test check bench images lock new-service \
-	k8s-images k8s-secrets k8s-release k8s-check
+.PHONY: help up down clean status logs psql run demo test check bench trouble chaos mutants explore images lock \
+	new-service k8s-images k8s-secrets k8s-release k8s-check
 
 # Any Python that is new enough; every other tool comes from requirements/ into .venv.
 PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -10,9 +10,14 @@ ifeq ($(PYTHON),)
 PYTHON := python3
 endif
 
+MINUTES = 15
+SEED = 1
+STEPS = 200000
+
 PREPARE = @$(PYTHON) deploy/local/prepare.py
-DEMAE = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m runtime
-CLUSTER_TOOLS = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m cluster
+PROGRAM = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m
+DEMAE = $(PROGRAM) runtime
+CLUSTER_TOOLS = $(PROGRAM) cluster
 # Those who only look need no Java, and nothing installed anew.
 THERE = @test -x .venv/bin/python || { echo "Nothing runs here yet: make up"; exit 1; }
 # Those who stop work also where .venv was removed meanwhile: it is made again when there is something to stop.
@@ -25,6 +30,7 @@ help: ## List the targets
 	@echo "  WITHOUT=payment   with up: leave a service to you, for a debugger"
 	@echo "  OPEN=1            with up: publish database, broker and Connect of the containers, too"
 	@echo "  S=payment         with run, logs, psql: that service"
+	@echo "  MINUTES=15 SEED=1 with chaos: how long, and which schedule of faults"
 	@echo "  ./demae --help    what to ask the running system"
 
 up: ## Start everything, wait until it is ready, and follow a first order
@@ -55,6 +61,11 @@ run: ## Run S=payment in the foreground, in place of the supervised one
 	$(THERE)
 	@$(DEMAE) run $(S)
 
+demo: ## Start what is not running, and play eight ways an order can go
+	$(PREPARE) run
+	@$(DEMAE) up
+	@./demae demo
+
 test: ## Run the checks, then every test, beside a running `make up`
 	$(PREPARE) dev --no-java
 	@PYTHONPATH="chassis/src:deploy" .venv/bin/python -m local.suite $(ARGS)
@@ -65,7 +76,23 @@ check: ## Run linters, types and import rules
 
 bench: ## Measure the whole system under load, and print a table
 	$(PREPARE) dev
-	@PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m bench
+	@$(PROGRAM) bench
+
+trouble: ## Measure what a broken provider and unreadable events do to the running system
+	$(PREPARE) dev
+	@$(PROGRAM) trouble
+
+chaos: ## Break a system of its own at random for MINUTES=15, by SEED=1, and judge what is left
+	$(PREPARE) dev
+	@$(PROGRAM) chaos --minutes "$(MINUTES)" --seed "$(SEED)" $(if $(RUNTIME),--runtime "$(RUNTIME)")
+
+mutants: ## Break each rule on purpose, and see the judge find it (S=name: that one)
+	$(PREPARE) dev
+	@$(PROGRAM) mutants $(S)
+
+explore: ## Search STEPS=200000 random moves of all services' rules for one that breaks a promise
+	$(PREPARE) dev --no-java
+	@$(PROGRAM) explore --steps "$(STEPS)"
 
 images: ## Build the images of all services; OFFLINE=1 where no image registry answers
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is missing.")'
@@ -77,7 +104,7 @@ lock: ## Resolve the dependencies of all pyproject files into requirements/
 
 new-service: ## Write the folder, tests and shared lines of a service NAME=loyalty
 	$(PREPARE) dev --no-java
-	@PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m scaffold "$(if $(findstring command,$(origin NAME)),$(NAME))"
+	@$(PROGRAM) scaffold "$(if $(findstring command,$(origin NAME)),$(NAME))"
 
 k8s-images: ## Build, and bring the images to REGISTRY=ghcr.io/me/demae or into CLUSTER=kind, k3d or minikube
 	$(PREPARE) dev --no-java
