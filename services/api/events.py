@@ -55,6 +55,14 @@ class OrderCreated:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentRetryRequested:
+    """The customer pays with another card, as the attempt of this number."""
+
+    attempt: int
+    payment_method: str
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentCompleted:
     """The money was captured, at the attempt of this number."""
 
@@ -104,7 +112,7 @@ class OrderAccepted:
 
 @dataclass(frozen=True, slots=True)
 class ItemsOutOfStock:
-    """The restaurant cannot cook these items: the aggregate answers with `order_cancelled`."""
+    """The restaurant cannot cook these items, by its stock (restaurant) or its kitchen's word (api): the order ends."""
 
     items: tuple[str, ...]
 
@@ -160,6 +168,14 @@ class MenuPublished:
 
 
 @dataclass(frozen=True, slots=True)
+class StockSet:
+    """The restaurant has so many of an item now."""
+
+    item_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The log's clock: seconds of a log that flowed."""
 
@@ -168,6 +184,7 @@ class Tick:
 
 Fact = (
     OrderCreated
+    | PaymentRetryRequested
     | PaymentCompleted
     | PaymentFailed
     | PaymentRefunded
@@ -201,6 +218,8 @@ READS: dict[str, type] = {
 
 WRITES: dict[str, type] = {
     "order_created": OrderCreated,
+    "payment_retry_requested": PaymentRetryRequested,
+    "items_out_of_stock": ItemsOutOfStock,
     "order_ready": OrderReady,
     "order_picked_up": OrderPickedUp,
     "order_delivered": OrderDelivered,
@@ -208,6 +227,7 @@ WRITES: dict[str, type] = {
     "deadline_passed": DeadlinePassed,
     "shift_started": ShiftStarted,
     "shift_ended": ShiftEnded,
+    "stock_set": StockSet,
 }
 
 TYPES: dict[type, str] = {fact: name for name, fact in (READS | WRITES).items()}
