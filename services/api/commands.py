@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from api import queries, store
+from api import mutations, queries
 from api.codec import text
-from api.domain import Code, Command, Line, Order, Place, Refused, check_request, decide, evolve
-from api.events import Fact
+from api.domain import Code, Command, Line, Order, Place, Refused, check_request, check_stock, decide, evolve
+from api.events import Fact, StockSet
+from api.mutations import Placing, Told
 from api.queries import Offer
-from api.store import Allowances, Cause, Placing
+from api.store import Allowances, Cause, allowance
 from chassis.database import AsyncDatabase, AsyncTransaction
 from chassis.envelope import new_id
 from chassis.errors import Transient
@@ -99,8 +100,8 @@ class Commands:
         order = evolve(blank, fact)
         revision = offer.revision if offer else UUID(int=0)
         placing = Placing(request.customer_id, request.key, request.digest(), revision)
-        allowed = store.allowance(order, self._allowances)
-        written = await store.place(db, placing, fact, order, allowed, Cause(new_id(), trace))
+        allowed = allowance(order, self._allowances)
+        written = await mutations.place(db, placing, fact, order, allowed, Cause(new_id(), trace))
         return order if written else None
 
     def _remember(self, restaurant_id: str, offer: Offer | None) -> None:
@@ -129,23 +130,34 @@ class Commands:
             except Refused as refusal:
                 known = refusal.code in {Code.TOO_LATE, Code.NOT_YET}
                 return Outcome(order if known else None, refusal)
-            after = await self._write(db, order, facts, trace)
+            after = await self._write(db, order, facts, trace) if facts else order
             if after is not None:
                 return Outcome(after)
         raise Transient(f"order {order_id} changes faster than it can be decided")
 
     async def _write(self, db: AsyncTransaction, order: Order, facts: list[Fact], trace: str | None) -> Order | None:
-        """Writes the one fact of a command; None when somebody was faster."""
-        (fact,) = facts
-        after = evolve(order, fact)
-        allowed = store.allowance(after, self._allowances)
-        written = await store.advance(db, order.version, fact, after, allowed, Cause(new_id(), trace))
+        """Writes all that follows from a command, or nothing; None when somebody was faster."""
+        told, after = [], order
+        for fact in facts:
+            before, after = after, evolve(after, fact)
+            told.append(Told(new_id(), fact, None if after is before else after))
+        written = await mutations.advance(db, order.version, told, self._allowances, trace)
         return after if written else None
+
+    async def set_stock(self, restaurant_id: str, stock: StockSet, trace: str | None) -> Refused | None:
+        """The restaurant has so many of an item now; the refusal when it has no such item. One round trip."""
+        try:
+            check_stock(stock.quantity)
+            async with self._database.connection() as db:
+                known = await mutations.set_stock(db, restaurant_id, stock, Cause(new_id(), trace))
+        except Refused as refusal:
+            return refusal
+        return None if known else Refused(Code.ITEM_NOT_FOUND, "You have no such item on your menu.", "itemId")
 
     async def shift(self, courier_id: str, *, on: bool, trace: str | None) -> bool:
         """Starts or ends the courier's shift; a second time changes nothing."""
         async with self._database.connection() as db:
-            await (store.start_shift if on else store.end_shift)(db, courier_id, Cause(new_id(), trace))
+            await (mutations.start_shift if on else mutations.end_shift)(db, courier_id, Cause(new_id(), trace))
         return on
 
 

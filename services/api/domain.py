@@ -7,20 +7,17 @@ evolves recorded facts and never decides again.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from api.events import (
     DeadlinePassed,
     Fact,
-    Item,
     ItemsOutOfStock,
-    MenuItem,
     OrderCancelled,
-    OrderCreated,
     OrderDelivered,
     OrderPickedUp,
     OrderReady,
+    PaymentRetryRequested,
     Reason,
 )
 from api.order import (
@@ -35,6 +32,8 @@ from api.order import (
     settled,
     waiting_for,
 )
+from api.placing import Line, Place, Restaurant, check_method, check_request, placed
+from api.refusals import Code, Moment, Refused, invalid, need_courier, need_order, need_status
 
 __all__ = [
     "ALLOWANCES",
@@ -50,10 +49,13 @@ __all__ = [
     "PickUp",
     "Place",
     "Refused",
+    "ReportOutOfStock",
     "Restaurant",
+    "RetryPayment",
     "Status",
     "advance",
     "check_request",
+    "check_stock",
     "decide",
     "evolve",
     "replay",
@@ -65,34 +67,6 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Restaurant:
-    """A restaurant as api knows it from `menu_published`."""
-
-    id: str
-    name: str
-    currency: str
-    menu: tuple[MenuItem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What the customer asks for of one item."""
-
-    item_id: str
-    quantity: int
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A customer's wish; `restaurant` is None when nobody knows the one asked for."""
-
-    customer_id: str
-    restaurant: Restaurant | None
-    lines: tuple[Line, ...]
-    payment_method: str
-
-
-@dataclass(frozen=True, slots=True)
 class Cancel:
     """By the customer, until pick-up."""
 
@@ -100,10 +74,27 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryPayment:
+    """By the customer, after a decline. `attempt` makes it repeatable: the number this attempt is to have."""
+
+    customer_id: str
+    payment_method: str
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MarkReady:
     """By the restaurant."""
 
     restaurant_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOutOfStock:
+    """By the restaurant, until the dish is ready: these items cannot be cooked."""
+
+    restaurant_id: str
+    items: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,48 +111,31 @@ class Deliver:
     courier_id: str
 
 
-Command = Place | Cancel | MarkReady | PickUp | Deliver
+Command = Place | Cancel | RetryPayment | MarkReady | ReportOutOfStock | PickUp | Deliver
 
-
-class Code(StrEnum):
-    """The stable codes of a refusal."""
-
-    RESTAURANT_NOT_FOUND = "RESTAURANT_NOT_FOUND"
-    ITEM_NOT_FOUND = "ITEM_NOT_FOUND"
-    INVALID_INPUT = "INVALID_INPUT"
-    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
-    ORDER_NOT_FOUND = "ORDER_NOT_FOUND"
-    TOO_LATE = "TOO_LATE"
-    NOT_YET = "NOT_YET"
-    NOT_YOURS = "NOT_YOURS"
-
-
-class Refused(Exception):
-    """The rules say no: data for the caller, nothing is written. `field` is the input's dotted path."""
-
-    def __init__(self, code: Code, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.field = field
-
-
-MAX_LINES = 20
-MAX_QUANTITY = 50
-MAX_TOTAL = 2**31 - 1  # GraphQL's Int
-KEY_LENGTH = range(8, 65)
-METHOD_LENGTH = range(1, 256)
-
-
+MAX_STOCK = 1_000_000  # what orders give back is added to it
 RESERVING = frozenset({Status.PAID, Status.COURIER_ASSIGNED})
+
+CANCELLING = Moment(OPEN - {Status.PICKED_UP}, "", "it cannot be cancelled any more")
+PAYING_AGAIN = Moment(frozenset({Status.PLACED}), "", "there is nothing to pay any more")
+FINISHING = Moment(
+    frozenset({Status.ACCEPTED}), "mark it ready once it is accepted", "there is nothing to mark ready any more"
+)
+REPORTING = Moment(
+    frozenset({Status.PAID, Status.COURIER_ASSIGNED, Status.ACCEPTED}),
+    "report it once it is paid",
+    "it is too late to report what has run out",
+)
+PICKING_UP = Moment(frozenset({Status.READY}), "pick it up once it is ready", "there is nothing to pick up any more")
+DELIVERING = Moment(frozenset({Status.PICKED_UP}), "pick it up first", "there is nothing to deliver any more")
 
 
 def decide(order: Order, given: Command | Fact) -> list[Fact]:
-    """The aggregate's own facts that follow. A command is answered with facts or `Refused`; a fact of others, already
-    folded into `order`, with facts or none."""
+    """The aggregate's own facts that follow. A command is answered with facts (none: it is done already) or `Refused`;
+    a fact of others, already folded into `order`, with facts or none."""
     command = COMMANDS.get(type(given))
     if command:
-        return [command(order, given)]
+        return command(order, given)
     if isinstance(given, ItemsOutOfStock) and order.status in RESERVING:
         return [OrderCancelled(Reason.OUT_OF_STOCK)]
     if isinstance(given, DeadlinePassed) and given.since == order.since and (reason := waiting_for(order)):
@@ -169,105 +143,66 @@ def decide(order: Order, given: Command | Fact) -> list[Fact]:
     return []
 
 
-def check_request(key: str, restaurant_id: str, lines: tuple[Line, ...], payment_method: str) -> None:
-    """Raises `Refused` for a request that is wrong by itself, whatever is on the menu."""
-    if len(key) not in KEY_LENGTH or not key.isprintable():
-        raise _invalid("The key is 8 to 64 characters long.", "input.idempotencyKey")
-    if not restaurant_id.isprintable():
-        raise _invalid("That is no restaurant's id.", "input.restaurantId")
-    _check_lines(lines)
-    if len(payment_method) not in METHOD_LENGTH or not payment_method.isprintable():
-        raise _invalid("The payment method is the provider's token.", "input.paymentMethod")
+def _cancelled(order: Order, command: Cancel) -> list[Fact]:
+    need_order(order.status is not Status.NONE and order.customer_id == command.customer_id)
+    need_status(order, CANCELLING)
+    return [OrderCancelled(Reason.CUSTOMER)]
 
 
-def _check_lines(lines: tuple[Line, ...]) -> None:
-    if not 1 <= len(lines) <= MAX_LINES:
-        raise _invalid(f"An order has 1 to {MAX_LINES} lines.", "input.items")
-    seen = set()
-    for n, line in enumerate(lines):
-        if not 1 <= line.quantity <= MAX_QUANTITY:
-            raise _invalid(f"The quantity is 1 to {MAX_QUANTITY}.", f"input.items.{n}.quantity")
-        if line.item_id in seen:
-            raise _invalid("Each item stands in one line.", f"input.items.{n}.itemId")
-        seen.add(line.item_id)
+def _retried(order: Order, command: RetryPayment) -> list[Fact]:
+    need_order(order.status is not Status.NONE and order.customer_id == command.customer_id)
+    check_method(command.payment_method, "paymentMethod")
+    following = order.payment.attempt + 1
+    if command.attempt is not None and not 2 <= command.attempt <= following:
+        raise invalid(f"The next attempt is {following}.", "attempt")
+    if command.attempt is not None and command.attempt < following:
+        return []
+    need_status(order, PAYING_AGAIN)
+    if order.payment.status is not Paid.FAILED:
+        raise Refused(Code.NOT_YET, "The last card is still being charged: wait for the answer.", "id")
+    return [PaymentRetryRequested(following, command.payment_method)]
 
 
-def _invalid(message: str, field: str) -> Refused:
-    return Refused(Code.INVALID_INPUT, message, field)
+def _ready(order: Order, command: MarkReady) -> list[Fact]:
+    need_order(order.status is not Status.NONE and order.restaurant_id == command.restaurant_id)
+    need_status(order, FINISHING)
+    return [OrderReady()]
 
 
-def _placed(order: Order, wish: Place) -> OrderCreated:
-    if order.status is not Status.NONE:
-        raise Refused(Code.TOO_LATE, "The order is placed already.")
-    if wish.restaurant is None:
-        raise Refused(Code.RESTAURANT_NOT_FOUND, "There is no such restaurant.", "input.restaurantId")
-    menu = {item.item_id: item for item in wish.restaurant.menu}
-    items = tuple(_item(menu, n, line) for n, line in enumerate(wish.lines))
-    total = sum(item.quantity * item.unit_price for item in items)
-    if total > MAX_TOTAL:
-        raise _invalid("The order is too large.", "input.items")
-    shop = wish.restaurant
-    return OrderCreated(wish.customer_id, shop.id, shop.name, items, total, shop.currency, wish.payment_method)
+def _out_of_stock(order: Order, command: ReportOutOfStock) -> list[Fact]:
+    need_order(order.status is not Status.NONE and order.restaurant_id == command.restaurant_id)
+    need_status(order, REPORTING)
+    ordered = [item.item_id for item in order.items]
+    if not command.items or not set(command.items) <= set(ordered):
+        raise invalid("Name items of this order.", "items")
+    missing = tuple(item for item in ordered if item in command.items)
+    return [ItemsOutOfStock(missing), OrderCancelled(Reason.OUT_OF_STOCK)]
 
 
-def _item(menu: Mapping[str, MenuItem], n: int, line: Line) -> Item:
-    found = menu.get(line.item_id)
-    if found is None:
-        raise Refused(Code.ITEM_NOT_FOUND, "The restaurant has no such item.", f"input.items.{n}.itemId")
-    return Item(found.item_id, found.name, line.quantity, found.price)
+def _picked_up(order: Order, command: PickUp) -> list[Fact]:
+    need_courier(order, command.courier_id)
+    need_status(order, PICKING_UP)
+    return [OrderPickedUp(command.courier_id)]
 
 
-def _need_order(known: bool) -> None:
-    """Somebody else's order and no order look the same."""
-    if not known:
-        raise Refused(Code.ORDER_NOT_FOUND, "You have no such order.", "id")
+def _delivered(order: Order, command: Deliver) -> list[Fact]:
+    need_courier(order, command.courier_id)
+    need_status(order, DELIVERING)
+    return [OrderDelivered()]
 
 
-def _need_courier(order: Order, courier_id: str) -> None:
-    _need_order(order.status is not Status.NONE)
-    if order.courier_id != courier_id:
-        raise Refused(Code.NOT_YOURS, "The order is not assigned to you.", "id")
+def check_stock(quantity: int) -> None:
+    """Raises `Refused` for a count that is none."""
+    if not 0 <= quantity <= MAX_STOCK:
+        raise invalid(f"The quantity is 0 to {MAX_STOCK}.", "quantity")
 
 
-def _need_status(order: Order, wanted: Status) -> None:
-    """`wanted` lies on the path of every order: before it is not yet, behind it too late."""
-    if order.status is wanted:
-        return
-    path = list(Status)
-    if path.index(order.status) < path.index(wanted):
-        raise Refused(Code.NOT_YET, f"The order is {order.status}, not yet {wanted}.", "id")
-    raise Refused(Code.TOO_LATE, f"The order is {order.status} already.", "id")
-
-
-def _cancelled(order: Order, command: Cancel) -> OrderCancelled:
-    _need_order(order.status is not Status.NONE and order.customer_id == command.customer_id)
-    if order.status is Status.PICKED_UP or order.status not in OPEN:
-        raise Refused(Code.TOO_LATE, f"The order is {order.status} already.", "id")
-    return OrderCancelled(Reason.CUSTOMER)
-
-
-def _ready(order: Order, command: MarkReady) -> OrderReady:
-    _need_order(order.status is not Status.NONE and order.restaurant_id == command.restaurant_id)
-    _need_status(order, Status.ACCEPTED)
-    return OrderReady()
-
-
-def _picked_up(order: Order, command: PickUp) -> OrderPickedUp:
-    _need_courier(order, command.courier_id)
-    _need_status(order, Status.READY)
-    return OrderPickedUp(command.courier_id)
-
-
-def _delivered(order: Order, command: Deliver) -> OrderDelivered:
-    _need_courier(order, command.courier_id)
-    _need_status(order, Status.PICKED_UP)
-    return OrderDelivered()
-
-
-COMMANDS: Mapping[type, Callable[[Order, Any], Fact]] = {
-    Place: _placed,
+COMMANDS: Mapping[type, Callable[[Order, Any], list[Fact]]] = {
+    Place: placed,
     Cancel: _cancelled,
+    RetryPayment: _retried,
     MarkReady: _ready,
+    ReportOutOfStock: _out_of_stock,
     PickUp: _picked_up,
     Deliver: _delivered,
 }

@@ -87,9 +87,10 @@ def fold_fact(folding: Folding, event: Received, fact: Fact) -> None:
         folding.versions.append(Version(fact, after, Cause(event.id, event.traceparent), event.at))
     for own in decide(after, fact):
         answer = Event("orders.events", event.key, TYPES[type(own)], own, traceparent=event.traceparent)
-        after = evolve(after, own)
+        before, after = after, evolve(after, own)
         folding.sent.append(answer)
-        folding.versions.append(Version(own, after, Cause(answer.id, event.traceparent), None))
+        if after is not before:
+            folding.versions.append(Version(own, after, Cause(answer.id, event.traceparent), None))
     folding.orders[event.key] = after
 
 

@@ -21,6 +21,7 @@ from api.events import (
     PaymentFailed,
     PaymentRefunded,
     PaymentReleased,
+    PaymentRetryRequested,
     Reason,
     RefundFailed,
 )
@@ -54,7 +55,8 @@ class Paid(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """`failure` says why the provider declined, while the status is FAILED."""
+    """`attempt` counts the cards. `failure` is the provider's code: of its decline while the status is FAILED, of its
+    refusal of the refund while it is REFUND_FAILED."""
 
     status: Paid = Paid.PENDING
     attempt: int = 1
@@ -111,9 +113,13 @@ PAYING: dict[tuple[Paid, type], Paid] = {
     (Paid.PENDING, PaymentCompleted): Paid.COMPLETED,
     (Paid.PENDING, PaymentFailed): Paid.FAILED,
     (Paid.FAILED, PaymentCompleted): Paid.COMPLETED,
+    (Paid.FAILED, PaymentRetryRequested): Paid.PENDING,
     (Paid.COMPLETED, OrderCancelled): Paid.REFUNDING,
 }
 """(payment, fact) -> payment, while the order is open."""
+
+ATTEMPTS = (PaymentRetryRequested, PaymentCompleted, PaymentFailed)
+"""The facts that say which card they are about."""
 
 SETTLING: dict[tuple[Paid, type], Paid] = {
     **{(paid, PaymentCompleted): Paid.REFUNDING for paid in (Paid.PENDING, Paid.FAILED)},
@@ -151,8 +157,11 @@ ALLOWANCES: Mapping[Reason, int] = {
 
 
 def waiting_for(order: Order) -> Reason | None:
-    """The reason the order would be cancelled for if nothing more happened; None when nothing is waited for."""
-    if order.status is Status.PLACED and order.payment.status is Paid.FAILED:
+    """The reason the order would be cancelled for if nothing more happened; None when nothing is waited for.
+
+    Another card begins no wait of its own: from the first decline on there is one allowance, however many follow.
+    """
+    if order.status is Status.PLACED and (order.payment.status is Paid.FAILED or order.payment.attempt > 1):
         return Reason.PAYMENT_FAILED
     return WAITS.get(order.status)
 
@@ -178,10 +187,10 @@ def evolve(order: Order, fact: Fact) -> Order:
 def _paid(order: Order, fact: Fact) -> Payment:
     table = SETTLING if order.status is Status.CANCELLED else PAYING if order.status in OPEN else {}
     status = table.get((order.payment.status, type(fact)))
-    if status is None:
-        return order.payment
-    attempt = fact.attempt if isinstance(fact, PaymentCompleted | PaymentFailed) else order.payment.attempt
-    return Payment(status, attempt, fact.reason if isinstance(fact, PaymentFailed) else None)
+    attempt = fact.attempt if isinstance(fact, ATTEMPTS) else order.payment.attempt
+    if status is None or (isinstance(fact, PaymentFailed) and attempt < order.payment.attempt):
+        return order.payment  # the second: a decline of the card before the one that is being charged
+    return Payment(status, attempt, fact.reason if isinstance(fact, PaymentFailed | RefundFailed) else None)
 
 
 def _detailed(order: Order, fact: Fact) -> Order:

@@ -1,20 +1,17 @@
-"""The SQL of api's writers, http and projector. (What http only reads stands in queries.py.)
+"""The SQL of the projector, which locks its rows first and saves a whole batch, and what all writers share.
 
-http saves with one statement, which is one transaction: it holds only while the order still has the version that the
-decision was made on, and writes the order, the fact and the journal row together or not at all. The projector locks its
-rows first, and saves a whole batch.
+What http writes stands in mutations.py, what it only reads in queries.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
 from uuid import UUID
 
 from api.codec import fact_of, order_of, text
 from api.domain import Order, waiting_for
 from api.events import TYPES, Fact, MenuPublished, Reason
-from chassis.database import AsyncTransaction, Transaction
+from chassis.database import Transaction
 
 Allowances = Mapping[Reason, int]
 
@@ -28,57 +25,6 @@ def allowance(order: Order, allowances: Allowances) -> int | None:
     return None if reason is None else allowances[reason]
 
 
-# -- http -----------------------------------------------------------------------------------------------------------
-
-# No row: the menu has changed since it was read, or the key is taken.
-PLACE = """
-WITH offered AS (SELECT FROM restaurant WHERE id = %(restaurant)s AND revision = %(revision)s),
-placed AS (
-  INSERT INTO placement (customer_id, key, order_id, input)
-  SELECT %(customer)s, %(key)s, %(order)s::uuid, %(input)s FROM offered
-  ON CONFLICT DO NOTHING RETURNING order_id),
-made AS (
-  INSERT INTO orders (id, version, since, open, customer_id, restaurant_id, due_tick, document)
-  SELECT order_id, 1, 1, true, %(customer)s, %(restaurant)s, (SELECT k FROM clock) + %(allowance)s, %(document)s
-  FROM placed),
-sent AS (
-  INSERT INTO outbox (id, topic, type, key, payload, traceparent)
-  SELECT %(event)s, 'orders.events', 'order_created', order_id::text, %(data)s, %(trace)s FROM placed)
-INSERT INTO journal (id, type, key, payload, traceparent, order_id, version, data)
-SELECT %(event)s, 'order_created', order_id::text, %(document)s, %(trace)s, order_id, 1, %(data)s FROM placed
-RETURNING version
-"""
-
-# No row: the order has another version by now. A wait that goes on keeps its deadline.
-ADVANCE = """
-WITH saved AS (
-  UPDATE orders SET version = %(version)s, since = %(since)s, document = %(document)s,
-    open = %(allowance)s::int IS NOT NULL,
-    due_tick = CASE WHEN since = %(since)s THEN due_tick ELSE (SELECT k FROM clock) + %(allowance)s::int END
-  WHERE id = %(order)s::uuid AND version = %(was)s RETURNING id),
-sent AS (
-  INSERT INTO outbox (id, topic, type, key, payload, traceparent)
-  SELECT %(event)s, 'orders.events', %(type)s, id::text, %(data)s, %(trace)s FROM saved)
-INSERT INTO journal (id, type, key, payload, traceparent, order_id, version, data)
-SELECT %(event)s, %(type)s, id::text, %(document)s, %(trace)s, id, %(version)s, %(data)s FROM saved
-RETURNING version
-"""
-
-START_SHIFT = """
-WITH started AS (
-  INSERT INTO shift (courier_id, on_shift) VALUES (%(courier)s, true)
-  ON CONFLICT (courier_id) DO UPDATE SET on_shift = true WHERE NOT shift.on_shift RETURNING courier_id)
-INSERT INTO outbox (id, topic, type, key, payload, traceparent)
-SELECT %(event)s, 'couriers.events', 'shift_started', courier_id, '{}', %(trace)s FROM started
-"""
-
-END_SHIFT = """
-WITH ended AS (UPDATE shift SET on_shift = false WHERE courier_id = %(courier)s AND on_shift RETURNING courier_id)
-INSERT INTO outbox (id, topic, type, key, payload, traceparent)
-SELECT %(event)s, 'couriers.events', 'shift_ended', courier_id, '{}', %(trace)s FROM ended
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class Cause:
     """The event that made a version: its id, and the trace it belongs to."""
@@ -86,65 +32,6 @@ class Cause:
     id: UUID
     trace: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Placing:
-    """A decided order and what its customer's key is to stand for."""
-
-    customer_id: str
-    key: str
-    input: bytes
-    revision: UUID
-
-
-async def place(
-    db: AsyncTransaction, placing: Placing, fact: Fact, made: Order, allowed: int | None, cause: Cause
-) -> bool:
-    """Writes a new order; False: nothing was written, because the key is taken or the menu has changed."""
-    values = {
-        "customer": placing.customer_id,
-        "key": placing.key,
-        "input": placing.input,
-        "restaurant": made.restaurant_id,
-        "revision": placing.revision,
-    }
-    return await _write(db, PLACE, values | _version(fact, made, allowed, cause))
-
-
-async def advance(db: AsyncTransaction, was: int, fact: Fact, made: Order, allowed: int | None, cause: Cause) -> bool:
-    """Writes the order's next version; False: nothing was written, because the order has left version `was`."""
-    return await _write(db, ADVANCE, {"was": was} | _version(fact, made, allowed, cause))
-
-
-def _version(fact: Fact, made: Order, allowed: int | None, cause: Cause) -> dict[str, Any]:
-    return {
-        "order": made.id,
-        "version": made.version,
-        "since": made.since,
-        "document": text(made),
-        "allowance": allowed,
-        "event": cause.id,
-        "type": TYPES[type(fact)],
-        "data": text(fact),
-        "trace": cause.trace,
-    }
-
-
-async def _write(db: AsyncTransaction, statement: LiteralString, values: dict[str, Any]) -> bool:
-    return await (await db.execute(statement, values)).fetchone() is not None
-
-
-async def start_shift(db: AsyncTransaction, courier_id: str, cause: Cause) -> None:
-    """Publishes `shift_started`, unless the courier is on shift."""
-    await db.execute(START_SHIFT, {"courier": courier_id, "event": cause.id, "trace": cause.trace})
-
-
-async def end_shift(db: AsyncTransaction, courier_id: str, cause: Cause) -> None:
-    """Publishes `shift_ended`, unless the courier is off shift."""
-    await db.execute(END_SHIFT, {"courier": courier_id, "event": cause.id, "trace": cause.trace})
-
-
-# -- projector ---------------------------------------------------------------------------------------------------------
 
 LOCK = "SELECT document FROM orders WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"
 

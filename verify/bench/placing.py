@@ -18,7 +18,7 @@ import msgspec
 import psycopg
 import uvloop
 
-from api import store
+from api import mutations
 from api.settings import HttpSettings
 from bench import operations
 from bench.figures import Comparison
@@ -151,7 +151,7 @@ def same_statements(scratch: Scratch, revision: str) -> tuple[str, dict[str, str
         "customer": "bench-customer", "restaurant": RESTAURANT, "revision": revision, "allowance": "60",
         "input": "\\x" + bytes(wanted).hex(), "document": document, "data": data,
     }  # fmt: skip
-    script = f"\\set key random(1, 9000000000000000000)\n{by_pgbench(store.PLACE, server).strip()};\n"
+    script = f"\\set key random(1, 9000000000000000000)\n{by_pgbench(mutations.PLACE, server).strip()};\n"
     return script, variables
 
 
