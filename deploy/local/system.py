@@ -24,7 +24,9 @@ class System:
 
     @property
     def cluster(self) -> postgres.Cluster:
-        return postgres.Cluster(self.layout.state / "postgres", self.ports.postgres, self.keys.database["postgres"])
+        kept = self.settings.get("MAX_SLOT_WAL_KEEP_SIZE")
+        own = {"max_slot_wal_keep_size": kept} if kept else {}
+        return postgres.Cluster(self.layout.state / "postgres", self.ports.postgres, self.keys.database["postgres"], own)
 
     @property
     def url(self) -> str:

@@ -11,7 +11,7 @@ from runtime.keys import Keys
 
 DATABASE = "demae"
 # A person's own settings, handed through to every service when they are set for `make up`.
-PASSED = ("ALLOWANCES", "KAFKA_PROPERTIES", "LOG_FORMAT", "LOG_LEVEL", "PROVIDER_URL")
+PASSED = ("ALLOWANCES", "KAFKA_PROPERTIES", "LOG_FORMAT", "LOG_LEVEL", "MAX_SLOT_WAL_KEEP_SIZE", "PROVIDER_URL")
 
 
 class System(Protocol):

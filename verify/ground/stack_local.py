@@ -76,10 +76,10 @@ class LocalStack(Stack):
         until(lambda: self._pid(process) != pid, 10, f"the end of {process}")
 
     def pause(self, process: str) -> None:
-        self.control.signal(process, signal.SIGSTOP)
+        self._signal(process, signal.SIGSTOP)
 
     def resume(self, process: str) -> None:
-        self.control.signal(process, signal.SIGCONT)
+        self._signal(process, signal.SIGCONT)
 
     def stop(self, process: str) -> None:
         self.control.stop(process)
@@ -131,8 +131,22 @@ class LocalStack(Stack):
     def _pid(self, process: str) -> int:
         return self.control.running()[process].state.pid
 
+    def _signal(self, process: str, number: signal.Signals) -> None:
+        """To it and all below it, as an engine freezes a container: most of Postgres is its children."""
+        if pid := self._pid(process):
+            for one in _family(pid):
+                with suppress(psutil.NoSuchProcess):
+                    one.send_signal(number)
+
     def _log(self, process: str) -> Path:
         return self.known.layout.log(process)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """The process, and all that descend from it; empty when it is gone."""
+    with suppress(psutil.NoSuchProcess):
+        return [(first := psutil.Process(pid)), *first.children(recursive=True)]
+    return []
 
 
 @contextmanager
