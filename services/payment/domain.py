@@ -18,8 +18,11 @@ from payment.events import (
     PaymentFailed,
     PaymentRefunded,
     PaymentReleased,
+    PaymentRetryRequested,
     RefundFailed,
 )
+
+EARLIER_MAX = 16  # tokens that are remembered; of an attempt behind more of them no decline on show is believed
 
 
 class End(StrEnum):
@@ -43,6 +46,7 @@ class Payment:
 
     wanted: int = 0  # the newest attempt the customer asked for; 0 = the order was not seen yet
     card: str | None = None  # the token of that attempt
+    earlier: tuple[str, ...] = ()  # the tokens of the attempts before it
     amount: int = 0  # minor units
     currency: str = ""
     answered: int = 0  # the newest attempt the provider said yes or no to
@@ -67,6 +71,7 @@ class Confirm:
     intent: str
     attempt: int
     card: str
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,8 @@ def fold(payment: Payment, event: Incoming) -> Outcome:
     match event:
         case OrderCreated(total, currency, card) if payment.wanted == 0:
             return replace(payment, wanted=1, card=card, amount=total, currency=currency), []
+        case PaymentRetryRequested(attempt, card) if 0 < payment.wanted == attempt - 1 and not payment.captured:
+            return _tried_again(payment, card), []
         case OrderCancelled():
             return _release_if_untouched(replace(payment, end=End.CANCELLED))
         case OrderDelivered():
@@ -150,7 +157,18 @@ def call(payment: Payment) -> Call | None:
         return None
     if payment.intent is None:
         return Create(payment.amount, payment.currency)
-    return Confirm(payment.intent, payment.wanted, payment.card)
+    return Confirm(payment.intent, payment.wanted, payment.card, payment.earlier)
+
+
+def is_own(asked: Confirm, card: str | None) -> bool:
+    """Whether a decline of `card` that the intent shows can only be this attempt's.
+
+    The intent shows the last decline there was, whichever attempt's. Where an attempt before had the same token, or
+    that is not known, the bank is asked (again): an intent succeeds once, but a no that nobody said would be a lie.
+    """
+    if asked.attempt == 1:
+        return True
+    return card == asked.card and card not in asked.earlier and len(asked.earlier) == asked.attempt - 1
 
 
 def answer(payment: Payment, asked: Call, said: Answer) -> Outcome:
@@ -167,6 +185,13 @@ def answer(payment: Payment, asked: Call, said: Answer) -> Outcome:
         case ((Cancel() | Refund()), _):
             return _settled(payment, said)
     return payment, []
+
+
+def _tried_again(payment: Payment, card: str) -> Payment:
+    """The next attempt, with the customer's next card. The intent stays the order's one."""
+    assert payment.card is not None, "an attempt before it had a card"
+    earlier = (*payment.earlier, payment.card)[:EARLIER_MAX]
+    return replace(payment, wanted=payment.wanted + 1, card=card, earlier=earlier)
 
 
 def _undo(payment: Payment) -> Call | None:

@@ -15,6 +15,14 @@ class OrderCreated:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentRetryRequested:
+    """After a decline the customer wants this attempt to be made, with another token."""
+
+    attempt: int
+    payment_method: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderCancelled:
     """The order ended without a delivery: what was captured goes back, what was not is released."""
 
@@ -61,11 +69,12 @@ class RefundFailed:
     reason: str
 
 
-Incoming = OrderCreated | OrderCancelled | OrderDelivered
+Incoming = OrderCreated | PaymentRetryRequested | OrderCancelled | OrderDelivered
 Outgoing = PaymentCompleted | PaymentFailed | PaymentRefunded | PaymentReleased | RefundFailed
 
 READS: dict[str, type[Incoming]] = {
     "order_created": OrderCreated,
+    "payment_retry_requested": PaymentRetryRequested,
     "order_cancelled": OrderCancelled,
     "order_delivered": OrderDelivered,
 }

@@ -21,6 +21,7 @@ from payment.domain import (
     Refund,
     Refunded,
     Succeeded,
+    is_own,
 )
 
 TROUBLE_STATUSES = frozenset({401, 403, 429})  # beside 5xx: nothing that is asked now will be answered
@@ -94,18 +95,14 @@ class Provider:
         return _answer_of(confirmed)
 
     def _seen(self, call: Confirm) -> Answer | None:
-        """What an earlier try came to, or None: still unconfirmed is not a failure, so it is confirmed now.
-
-        A decline on show is this attempt's only when there was no attempt before it.
-        """
+        """What an earlier try came to, or None: still unconfirmed is not a failure, so it is confirmed now."""
         intent = self._stripe.v1.payment_intents.retrieve(call.intent)
         if intent.status in AFTER_CONFIRM:
             return AFTER_CONFIRM[intent.status]
         if intent.status == "processing":
             raise Unanswered("the bank is still thinking", trouble=False)
-        if intent.last_payment_error is not None and call.attempt == 1:
-            return Declined(_reason(intent.last_payment_error))
-        return None
+        error = intent.last_payment_error
+        return Declined(_reason(error)) if error is not None and is_own(call, _card(error)) else None
 
     def _refund(self, intent: str, key: str) -> Answer:
         refund = self._stripe.v1.refunds.create({"payment_intent": intent}, {"idempotency_key": key})
@@ -164,6 +161,11 @@ def _shown_status(error: stripe.StripeError) -> str:
 def _reason(error: Any) -> str:
     """The bank's word for its no, machine-readable."""
     return getattr(error, "decline_code", None) or getattr(error, "code", None) or "card_declined"
+
+
+def _card(error: Any) -> str | None:
+    """The token that was declined."""
+    return getattr(getattr(error, "payment_method", None), "id", None)
 
 
 def _in_trouble(error: stripe.StripeError) -> bool:

@@ -22,29 +22,31 @@ LEASE_SECONDS = 10  # longer than the two exchanges a call may need at worst (PR
 
 # Rows of orders that were never seen are not there to lock; only the owner of their partition can insert them.
 LOCK = """
-SELECT order_id, wanted, card, amount, currency, answered, intent, captured, ended, settled, traceparent, lease, tries
+SELECT order_id, wanted, card, earlier, amount, currency, answered, intent, captured, ended, settled, traceparent,
+  lease, tries
 FROM payment WHERE order_id = ANY (ARRAY(SELECT json_array_elements_text(%s::json)))
 ORDER BY order_id FOR UPDATE
 """
 
 SAVE = """
-INSERT INTO payment (order_id, wanted, card, amount, currency, answered, intent, captured, ended, settled, traceparent,
-  lease, tries, due_at)
-SELECT order_id, wanted, card, amount, currency, answered, intent, captured, ended, settled, traceparent,
-  lease, leased::int, CASE WHEN leased THEN now() + make_interval(secs => %s) END
-FROM json_to_recordset(%s::json) AS p (order_id text, wanted int, card text, amount bigint, currency text, answered int,
-  intent text, captured boolean, ended text, settled text, traceparent text, lease int, leased boolean)
-ON CONFLICT (order_id) DO UPDATE SET wanted = excluded.wanted, card = excluded.card, amount = excluded.amount,
-  currency = excluded.currency, answered = excluded.answered, intent = excluded.intent, captured = excluded.captured,
-  ended = excluded.ended, settled = excluded.settled, traceparent = excluded.traceparent,
-  lease = excluded.lease, tries = excluded.tries, due_at = excluded.due_at
+INSERT INTO payment (order_id, wanted, card, earlier, amount, currency, answered, intent, captured, ended, settled,
+  traceparent, lease, tries, due_at)
+SELECT order_id, wanted, card, earlier, amount, currency, answered, intent, captured, ended, settled,
+  traceparent, lease, leased::int, CASE WHEN leased THEN now() + make_interval(secs => %s) END
+FROM json_to_recordset(%s::json) AS p (order_id text, wanted int, card text, earlier text[], amount bigint,
+  currency text, answered int, intent text, captured boolean, ended text, settled text, traceparent text, lease int,
+  leased boolean)
+ON CONFLICT (order_id) DO UPDATE SET wanted = excluded.wanted, card = excluded.card, earlier = excluded.earlier,
+  amount = excluded.amount, currency = excluded.currency, answered = excluded.answered, intent = excluded.intent,
+  captured = excluded.captured, ended = excluded.ended, settled = excluded.settled,
+  traceparent = excluded.traceparent, lease = excluded.lease, tries = excluded.tries, due_at = excluded.due_at
 """
 
 # Rows that nobody hurries for: the process died after the commit, or an earlier try got no answer.
 TAKE = """
 UPDATE payment SET lease = lease + 1, tries = tries + 1, due_at = now() + make_interval(secs => %s)
 WHERE order_id IN (SELECT order_id FROM payment WHERE due_at <= now() ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
-RETURNING order_id, wanted, card, amount, currency, answered, intent, captured, ended, settled, traceparent,
+RETURNING order_id, wanted, card, earlier, amount, currency, answered, intent, captured, ended, settled, traceparent,
   lease, tries
 """
 
@@ -160,12 +162,11 @@ def _job(row: Row) -> Job | None:
 
 
 def _row(columns: tuple[Any, ...]) -> Row:
-    order_id, wanted, card, amount, currency, answered, intent, captured, ended, settled, traceparent, lease, tries = (
-        columns
-    )
+    order_id, wanted, card, earlier, amount, currency, answered, intent, captured, ended, settled, *stored = columns
     payment = Payment(
         wanted,
         card,
+        tuple(earlier),
         amount,
         currency,
         answered,
@@ -174,7 +175,7 @@ def _row(columns: tuple[Any, ...]) -> Row:
         End(ended) if ended else None,
         Settled(settled) if settled else None,
     )
-    return Row(order_id, payment, traceparent, lease, tries)
+    return Row(order_id, payment, *stored)
 
 
 def _columns(row: Row, leased: bool) -> dict[str, object]:
@@ -183,6 +184,7 @@ def _columns(row: Row, leased: bool) -> dict[str, object]:
         "order_id": row.order_id,
         "wanted": payment.wanted,
         "card": payment.card,
+        "earlier": payment.earlier,
         "amount": payment.amount,
         "currency": payment.currency,
         "answered": payment.answered,

@@ -46,6 +46,10 @@ class Service:
         """The order's end."""
         self.send(order, "order_cancelled", {"reason": "customer"})
 
+    def retry(self, order: str, attempt: int, card: str = "pm_card_visa") -> None:
+        """The customer pays with another card."""
+        self.send(order, "payment_retry_requested", {"attempt": attempt, "payment_method": card})
+
     def said(self, *orders: str) -> list[list[str]]:
         """What the service has said about each order, in order."""
         with psycopg.connect(self.url) as db:
@@ -108,6 +112,18 @@ def test_declined_order_is_told_why(service: Service) -> None:
     until(lambda: service.said(order) == [["payment_failed"]])
     with psycopg.connect(service.url) as db:
         assert db.execute("SELECT payload FROM outbox").fetchall() == [('{"attempt":1,"reason":"insufficient_funds"}',)]
+
+
+def test_declined_order_is_paid_with_another_card(service: Service) -> None:
+    """Each attempt is answered once; the provider has one intent for all of them, and one capture."""
+    order = service.create("pm_card_chargeDeclined")
+    until(lambda: service.said(order) == [["payment_failed"]])
+    service.retry(order, 2, "pm_card_chargeDeclinedExpiredCard")
+    until(lambda: service.said(order) == [["payment_failed", "payment_failed"]])
+    service.retry(order, 3)
+    until(lambda: service.said(order) == [["payment_failed", "payment_failed", "payment_completed"]])
+    assert service.captured() == {order: 1}
+    assert len(service.provider.lines("payment_intent.created")) == 1
 
 
 def test_unknown_card_is_a_decline(service: Service) -> None:

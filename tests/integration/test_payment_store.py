@@ -16,7 +16,7 @@ from payment.domain import (
     Created,
     Succeeded,
 )
-from payment.events import OrderCreated
+from payment.events import OrderCreated, PaymentRetryRequested
 from payment.store import Job
 from tests.support.payment_desk import CANCELLED, CREATED, Desk, FakeProvider, received
 
@@ -46,6 +46,27 @@ def test_declined_order_waits(desk: Desk) -> None:
     desk.work(desk.read(OrderCreated(1250, "EUR", "pm_card_chargeDeclined")))
     desk.lease_runs_out()
     assert (desk.emitted(), desk.scan()) == (["payment_failed"], [])
+
+
+def test_retry_pays_with_the_other_card(desk: Desk) -> None:
+    """The row remembers both tokens, the one intent is paid by the second, and what comes late starts nothing."""
+    retry = PaymentRetryRequested(2, "pm_card_amex")
+    desk.work(desk.read(OrderCreated(1250, "EUR", "pm_card_chargeDeclined")))
+    desk.work(desk.read(retry))
+    assert desk.read(retry, PaymentRetryRequested(3, "pm_card_visa")) == []
+    assert (desk.emitted(), len(desk.provider.captures)) == (["payment_failed", "payment_completed"], 1)
+    assert desk.sql("SELECT wanted, card, earlier FROM payment") == [(2, "pm_card_amex", ["pm_card_chargeDeclined"])]
+
+
+def test_retry_overtakes_a_late_decline(desk: Desk) -> None:
+    """A no to the first card, given under the lease that the retry took, is dropped; the second card is asked."""
+    (creating,) = desk.read(OrderCreated(1250, "EUR", "pm_card_chargeDeclined"))
+    (confirming,) = desk.answer(creating, desk.calls.perform(creating))
+    late = desk.calls.perform(confirming)
+    (again,) = desk.read(PaymentRetryRequested(2, "pm_card_visa"))
+    assert desk.answer(confirming, late) == []
+    desk.work([again])
+    assert desk.emitted() == ["payment_completed"]
 
 
 def test_leased_row_is_not_taken(desk: Desk) -> None:

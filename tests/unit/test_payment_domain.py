@@ -1,12 +1,13 @@
 """The rules of one payment, first by example, then against a provider that answers late, twice or never."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payment.domain import (
+    EARLIER_MAX,
     Answer,
     Call,
     Cancel,
@@ -25,25 +26,25 @@ from payment.domain import (
     answer,
     call,
     fold,
+    is_own,
 )
 from payment.events import (
-    Incoming,
-    OrderCancelled,
-    OrderCreated,
     OrderDelivered,
     Outgoing,
     PaymentCompleted,
     PaymentFailed,
     PaymentRefunded,
     PaymentReleased,
+    PaymentRetryRequested,
     RefundFailed,
 )
+from tests.support.payment_world import CANCELLED, CREATED, Step, World
 
-CREATED = OrderCreated(total=1250, currency="EUR", payment_method="pm_card_visa")
-CANCELLED = OrderCancelled(reason="customer")
 ASKED = Payment(wanted=1, card="pm_card_visa", amount=1250, currency="EUR")
 KNOWN = replace(ASKED, intent="pi_1")
 PAID = replace(KNOWN, captured=True, answered=1)
+REFUSED = replace(KNOWN, answered=1)
+SECOND = PaymentRetryRequested(2, "pm_card_amex")
 
 
 def test_new_order_asks_for_intent() -> None:
@@ -62,6 +63,11 @@ def test_capture_completes_the_payment() -> None:
     """A yes is a fact, and nothing is left to ask."""
     payment, events = answer(KNOWN, Confirm("pi_1", 1, "pm_card_visa"), Succeeded())
     assert (payment, call(payment), events) == (PAID, None, [PaymentCompleted(1)])
+
+
+def test_yes_is_told_once() -> None:
+    """Money that is here already is no news."""
+    assert answer(PAID, Confirm("pi_1", 1, "pm_card_visa"), Succeeded()) == (PAID, [])
 
 
 def test_decline_fails_the_attempt() -> None:
@@ -121,6 +127,77 @@ def test_delivered_order_keeps_the_money() -> None:
     assert (later, call(later), events) == (payment, None, [])
 
 
+def test_retry_confirms_the_same_intent() -> None:
+    """The customer's other card is asked for the money of the order's one intent."""
+    payment, events = fold(REFUSED, SECOND)
+    assert (call(payment), events) == (Confirm("pi_1", 2, "pm_card_amex", ("pm_card_visa",)), [])
+
+
+def test_retry_completes_its_own_attempt() -> None:
+    """The fact names the attempt that was answered."""
+    payment, _ = fold(REFUSED, SECOND)
+    asked = call(payment)
+    assert isinstance(asked, Confirm)
+    assert answer(payment, asked, Succeeded())[1] == [PaymentCompleted(2)]
+    assert answer(payment, asked, Declined("lost_card"))[1] == [PaymentFailed(2, "lost_card")]
+
+
+@pytest.mark.parametrize("attempt", [1, 3, 7])
+def test_attempt_out_of_turn_changes_nothing(attempt: int) -> None:
+    """Late, repeated or skipped: only the next attempt is one."""
+    assert fold(REFUSED, PaymentRetryRequested(attempt, "pm_card_amex")) == (REFUSED, [])
+
+
+@pytest.mark.parametrize(
+    "payment",
+    [
+        Payment(),
+        PAID,
+        replace(REFUSED, end=End.CANCELLED),
+        replace(PAID, end=End.DELIVERED),
+        replace(KNOWN, end=End.CANCELLED, settled=Settled.RELEASED),
+    ],
+    ids=["unseen", "paid", "cancelled", "delivered", "settled"],
+)
+def test_retry_that_is_too_late_changes_nothing(payment: Payment) -> None:
+    """An order that was never seen, is paid, or has ended, is not paid with another card."""
+    assert fold(payment, SECOND) == (payment, [])
+
+
+def test_decline_of_the_attempt_before_is_not_heard() -> None:
+    """A no to the first card that comes after the retry says nothing about the second."""
+    payment, _ = fold(KNOWN, SECOND)
+    assert answer(payment, Confirm("pi_1", 1, "pm_card_visa"), Declined("no")) == (payment, [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "own"),
+    [
+        (Confirm("pi_1", 1, "a"), "a", True),
+        (Confirm("pi_1", 1, "a"), None, True),  # nothing else was ever asked, whatever the provider calls the card
+        (Confirm("pi_1", 2, "b", ("a",)), "b", True),
+        (Confirm("pi_1", 2, "b", ("a",)), "a", False),
+        (Confirm("pi_1", 2, "b", ("a",)), None, False),
+        (Confirm("pi_1", 2, "a", ("a",)), "a", False),
+        (Confirm("pi_1", 3, "a", ("a", "b")), "a", False),
+        (Confirm("pi_1", 3, "c", ("a",)), "c", False),  # a card before it is not remembered
+    ],
+)
+def test_decline_on_show_has_one_owner(asked: Confirm, shown: str | None, own: bool) -> None:
+    """The last decline at the intent is an attempt's own only where no attempt before can have caused it."""
+    assert is_own(asked, shown) is own
+
+
+def test_many_attempts_are_not_all_remembered() -> None:
+    """A row stays small; behind so many attempts the bank is asked again instead of being believed."""
+    payment = REFUSED
+    for attempt in range(2, EARLIER_MAX + 3):
+        payment, _ = fold(replace(payment, answered=attempt - 1), PaymentRetryRequested(attempt, f"pm_{attempt}"))
+    asked = call(payment)
+    assert isinstance(asked, Confirm)
+    assert (len(asked.earlier), asked.attempt, is_own(asked, asked.card)) == (EARLIER_MAX, EARLIER_MAX + 2, False)
+
+
 SAID: list[Answer] = [Created("pi_9"), Succeeded(), Declined("no"), Canceled(), Refunded(), NotRefunded("no")]
 
 
@@ -144,139 +221,73 @@ def test_settled_payment_never_changes(payment: Payment, asked: Call, said: Answ
         assert (answer(payment, asked, said), call(payment)) == ((payment, []), None)
 
 
-EVENTS: dict[str, Incoming] = {"created": CREATED, "cancelled": CANCELLED, "delivered": OrderDelivered()}
-Step = tuple[str, int, bool]  # what, which of the calls in flight, whether the bank would pay
+KINDS = ("created", "cancelled", "delivered", "retry", "ask", "ask", "act", "act", "act", "hear", "hear", "lose")
+STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 3), st.booleans()), max_size=40)
+DECLINED: list[Step] = [  # the first card, by the second of two workers; the first one's confirm is still on its way
+    ("created", 0, True),
+    *[("ask", 0, True), ("act", 0, True), ("hear", 0, True)],
+    *[("ask", 0, True), ("ask", 0, True), ("act", 1, True), ("act", 1, False), ("hear", 1, True)],
+]
+LOST: list[Step] = [("ask", 0, True), ("lose", 1, True)]  # the retry's confirm never arrives
+OTHER, SAME = [("retry", 1, True)], [("retry", 1, False)]
+THOROUGH = settings(deadline=None, max_examples=500)  # a busy machine is no failure
+RACES = [DECLINED + retry + lost for retry in (OTHER, SAME) for lost in ([], LOST)]
+BEGINNINGS = st.sampled_from([[], *RACES])
 
 
-@dataclass
-class World:
-    """A log without repeats (those are the inbox's business), a store with its lease, an unreliable provider."""
-
-    payment: Payment = field(default_factory=Payment)
-    lease: int = 0
-    told: list[Outgoing] = field(default_factory=list)
-    flying: list[tuple[int, Call, Answer | None]] = field(default_factory=list)
-    status: str = "none"  # of the intent, at the provider
-    captures: int = 0
-
-    def read(self, event: Incoming) -> None:
-        self._write(fold(self.payment, event))
-
-    def lease_and_ask(self) -> None:
-        asked = call(self.payment)
-        if asked is not None:
-            self.lease += 1
-            self.flying.append((self.lease, asked, None))
-
-    def provider_acts(self, at: int, pays: bool) -> None:
-        lease, asked, said = self.flying[at]
-        if said is None:
-            self.flying[at] = (lease, asked, self._act(asked, pays))
-
-    def hear(self, at: int) -> None:
-        lease, asked, said = self.flying[at]
-        if said is not None:
-            del self.flying[at]
-            if lease == self.lease:
-                self._write(answer(self.payment, asked, said))
-
-    def take(self, step: Step) -> None:
-        """Do one step, when it is possible now."""
-        what, at, pays = step
-        if what in EVENTS and (what != "delivered" or self.payment.captured):  # api delivers nothing that is not paid
-            self.read(EVENTS[what])
-        elif what == "ask":
-            self.lease_and_ask()
-        elif at < len(self.flying):
-            self._in_flight(what, at, pays)
-
-    def _in_flight(self, what: str, at: int, pays: bool) -> None:
-        match what:
-            case "act":
-                self.provider_acts(at, pays)
-            case "hear":
-                self.hear(at)
-            case "lose":
-                del self.flying[at]
-
-    def _write(self, outcome: tuple[Payment, list[Outgoing]]) -> None:
-        self.lease += outcome[0] != self.payment
-        self.payment = outcome[0]
-        self.told += outcome[1]
-
-    def _act(self, asked: Call, pays: bool) -> Answer:
-        match asked:
-            case Create():
-                self.status = "open" if self.status == "none" else self.status
-                return Created("pi_1")
-            case Confirm():
-                if self.status == "open" and pays:
-                    self.status, self.captures = "paid", self.captures + 1
-                return Succeeded() if self.status in ("paid", "back") else Declined("no")
-            case Cancel():
-                self.status = "shut" if self.status == "open" else self.status
-                return Canceled() if self.status == "shut" else Succeeded()
-            case Refund():
-                self.status = "back"
-                return Refunded()
-
-
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["created", "cancelled", "delivered", "ask", "act", "act", "hear", "hear", "lose"]),
-        st.integers(0, 3),
-        st.booleans(),
-    ),
-    max_size=30,
-)
-
-
-def run(world: World, steps: list[Step]) -> None:
-    """Take the steps, then heal: every call is answered, until nothing is left to ask."""
-    for step in steps:
-        world.take(step)
-    for _ in range(6):
-        world.lease_and_ask()
-        if world.flying:
-            world.provider_acts(len(world.flying) - 1, pays=True)
-            world.hear(len(world.flying) - 1)
-
-
-@settings(deadline=None)  # a busy machine is no failure
-@given(STEPS)
-def test_cancelled_order_settles_exactly_once(steps: list[Step]) -> None:
-    """Answers that come late, twice or never: one settling fact, and it is the true one."""
+def after(beginning: list[Step], steps: list[Step]) -> World:
+    """The world behind these steps, healed: every call is answered, until nothing is left to ask."""
     world = World()
-    run(world, steps)
+    for step in [*beginning, *steps]:
+        world.take(step)
+    world.heal()
+    return world
+
+
+@settings(THOROUGH)
+@given(BEGINNINGS, STEPS)
+def test_cancelled_order_settles_exactly_once(beginning: list[Step], steps: list[Step]) -> None:
+    """Answers that come late, twice or never: one settling fact, and it is the true one."""
+    world = after(beginning, steps)
     settling = [e for e in world.told if isinstance(e, PaymentReleased | PaymentRefunded | RefundFailed)]
     if world.payment.end is End.CANCELLED:
-        assert (len(settling), call(world.payment)) == (1, None)
-        assert isinstance(settling[0], PaymentRefunded) == (world.status == "back")
+        truth = {"back": PaymentRefunded, "kept": RefundFailed}.get(world.intent.status, PaymentReleased)
+        assert ([type(fact) for fact in settling], call(world.payment)) == ([truth], None)
     else:
         assert settling == []
 
 
-@settings(deadline=None)  # a busy machine is no failure
-@given(STEPS)
-def test_money_moves_at_most_once(steps: list[Step]) -> None:
-    """One capture at most; none stays on a cancelled order; "completed" is said once, and only when it is so."""
-    world = World()
-    run(world, steps)
+@settings(THOROUGH)
+@given(BEGINNINGS, STEPS)
+def test_money_moves_at_most_once(beginning: list[Step], steps: list[Step]) -> None:
+    """One capture at most, whatever the cards; none stays on a cancelled order; "completed" is said once, truly."""
+    world = after(beginning, steps)
     completed = [e for e in world.told if isinstance(e, PaymentCompleted)]
-    assert world.captures <= 1
-    assert len(completed) <= world.captures
+    assert world.intent.captures <= 1
+    assert len(completed) <= world.intent.captures
     if world.payment.end is End.CANCELLED:
-        assert world.status != "paid"
-    elif world.captures and world.payment.wanted:
+        assert world.intent.status != "paid"
+    elif world.intent.captures:
         assert len(completed) == 1
 
 
-@settings(deadline=None)  # a busy machine is no failure
-@given(STEPS)
-def test_every_wait_has_a_call(steps: list[Step]) -> None:
+@settings(THOROUGH)
+@given(BEGINNINGS, STEPS)
+def test_told_decline_was_the_banks(beginning: list[Step], steps: list[Step]) -> None:
+    """Each attempt is declined at most once, by the bank's no to its own card since it was asked for."""
+    world = after(beginning, steps)
+    declined = [e.attempt for e in world.told if isinstance(e, PaymentFailed) and e.reason == "no"]
+    cards = [*world.payment.earlier, world.payment.card]
+    assert len(declined) == len(set(declined))
+    assert all(cards[attempt - 1] in world.intent.refused[world.begun[attempt] :] for attempt in declined)
+
+
+@settings(THOROUGH)
+@given(BEGINNINGS, STEPS)
+def test_every_wait_has_a_call(beginning: list[Step], steps: list[Step]) -> None:
     """An order that was created, has not ended, and was told neither yes nor no still has something to ask."""
     world = World()
-    for step in steps:
+    for step in [*beginning, *steps]:
         world.take(step)
         waiting = world.payment.wanted > world.payment.answered and world.payment.end is None
         assert waiting <= (call(world.payment) is not None)

@@ -25,7 +25,7 @@ from payment.provider import BAD_CARD, INTENT_CANCELED, Provider, Unanswered
 
 CREATE = Create(1250, "EUR")
 CONFIRM = Confirm("pi_1", 1, "pm_card_visa")
-SECOND = Confirm("pi_1", 2, "pm_card_visa")
+SECOND = Confirm("pi_1", 2, "pm_card_amex", ("pm_card_visa",))
 CANCEL = Cancel("pi_1")
 REFUND = Refund("pi_1")
 
@@ -176,10 +176,31 @@ def test_unconfirmed_intent_is_confirmed_again() -> None:
     ]
 
 
-def test_older_decline_is_not_this_attempts() -> None:
-    """The error of the first card says nothing about the second."""
-    shown = intent("requires_payment_method", last_payment_error={"decline_code": "lost_card"})
-    assert ask(Canned(shown, intent("succeeded")), SECOND, again=True) == Succeeded()
+def declined(card: str) -> Response:
+    """An intent whose last try was this card's."""
+    return intent(
+        "requires_payment_method", last_payment_error={"decline_code": "lost", "payment_method": {"id": card}}
+    )
+
+
+def test_decline_of_the_second_card_is_its_own() -> None:
+    """The intent shows the card that no attempt before had: this attempt was refused, its answer lost."""
+    client = Canned(declined("pm_card_amex"))
+    assert (ask(client, SECOND, again=True), len(client.requests)) == (Declined("lost"), 1)
+
+
+@pytest.mark.parametrize(
+    ("shown", "call"),
+    [
+        (declined("pm_card_visa"), SECOND),
+        (declined("pm_card_visa"), Confirm("pi_1", 2, "pm_card_visa", ("pm_card_visa",))),
+        (intent("requires_payment_method", last_payment_error={"decline_code": "lost"}), SECOND),
+    ],
+    ids=["the first card's", "the same card, twice", "nobody's"],
+)
+def test_older_decline_is_not_this_attempts(shown: Response, call: Confirm) -> None:
+    """What may be the no to an earlier attempt says nothing about this one: the bank is asked."""
+    assert ask(Canned(shown, intent("succeeded")), call, again=True) == Succeeded()
 
 
 def test_thinking_bank_is_no_answer() -> None:
