@@ -14,6 +14,7 @@ from api.app import GraphQL, application
 from api.commands import Commands
 from api.events import READS
 from api.handlers import Projector
+from api.presentation import Presentation
 from api.principal import Tokens
 from api.schema import executable
 from api.settings import ApiSettings, HttpSettings
@@ -81,7 +82,9 @@ class Http:
         self._database = AsyncDatabase(settings.database_url, "api http", settings.pool_size)
         self._probe = Probe(self._database)
         commands = Commands(self._database, settings.allowances)
-        endpoint = GraphQL(executable(settings.schema_path), self._database, commands, Tokens(settings.jwt_secret))
+        presentation = Presentation.load(settings.presentation_path, settings.allowances)
+        schema, tokens = executable(settings.schema_path), Tokens(settings.jwt_secret)
+        endpoint = GraphQL(schema, self._database, commands, tokens, presentation)
         self._server = Server(
             uvicorn.Config(
                 application(endpoint, self._lifespan),

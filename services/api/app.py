@@ -33,9 +33,10 @@ from starlette.types import Lifespan
 
 from api import meters
 from api.commands import Commands
+from api.context import Context
 from api.errors import BROKEN, formatted
+from api.presentation import Presentation
 from api.principal import InvalidToken, Tokens
-from api.schema import Context
 from chassis.database import AsyncDatabase
 from chassis.telemetry import log
 
@@ -111,12 +112,20 @@ class Documents:
 class GraphQL:
     """The endpoint."""
 
-    def __init__(self, schema: GraphQLSchema, database: AsyncDatabase, commands: Commands, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        database: AsyncDatabase,
+        commands: Commands,
+        tokens: Tokens,
+        presentation: Presentation,
+    ) -> None:
         self._schema = schema
         self._documents = Documents(schema)
         self._database = database
         self._commands = commands
         self._tokens = tokens
+        self._presentation = presentation
 
     async def __call__(self, request: Request) -> Response:
         """Answers one request; no exception leaves."""
@@ -163,7 +172,8 @@ class GraphQL:
         except InvalidToken as error:
             raise Refusal(401, "UNAUTHENTICATED", "The token is not valid, or not any more.") from error
         trace = request.headers.get("traceparent", "")
-        return Context(principal, trace if TRACEPARENT.fullmatch(trace) else None, self._database, self._commands)
+        known = trace if TRACEPARENT.fullmatch(trace) else None
+        return Context(principal, known, self._database, self._commands, self._presentation)
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from api.codec import menu_of, order_of
 from api.domain import Order, Restaurant
+from api.presentation import Entry
 from chassis.database import AsyncTransaction
 
 LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
@@ -62,7 +62,7 @@ ORDER BY name, id LIMIT %s
 """
 
 TIMELINES = """
-SELECT order_id::text, version, type, payload::json->>'status', at FROM journal
+SELECT key, type, at, payload FROM journal
 WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, version
 """
 
@@ -82,16 +82,6 @@ class Recalled:
     input: bytes | None
     order: Order | None
     offer: Offer | None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of an order's timeline."""
-
-    version: int
-    event: str
-    status: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +147,6 @@ async def timelines(db: AsyncTransaction, order_ids: Sequence[str]) -> dict[str,
     """Every order's timeline, oldest first; one statement for any number of orders."""
     found: dict[str, list[Entry]] = {order_id: [] for order_id in order_ids}
     cursor = await db.execute(TIMELINES, ("{" + ",".join(found) + "}",))
-    for order_id, *entry in await cursor.fetchall():
-        found[order_id].append(Entry(*entry))
+    for order_id, event, at, document in await cursor.fetchall():
+        found[order_id].append(Entry(event, at, order_of(document)))
     return found

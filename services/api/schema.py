@@ -1,84 +1,25 @@
 """The GraphQL schema with its resolvers: who may ask, then one call of commands or queries."""
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ariadne import MutationType, ObjectType, QueryType, ScalarType, load_schema_from_path, make_executable_schema
+from ariadne import MutationType, ObjectType, QueryType, load_schema_from_path, make_executable_schema
 from graphql import GraphQLResolveInfo, GraphQLSchema
 
 from api import cursors, domain, meters, queries, shapes
-from api.commands import Commands, Outcome, Request
-from api.domain import Code, Line, Refused
-from api.errors import Forbidden, RequestError, Unauthenticated
+from api.commands import Outcome, Request
+from api.domain import Code, Line, Order, Refused
+from api.errors import RequestError
+from api.events import StockSet
+from api.presentation import Presentation
 from api.principal import Principal, Role
 from api.shapes import Shape
-from chassis.database import AsyncDatabase
-
-
-class Timelines:
-    """Loads the timelines that one request asks for with one statement, however many orders it lists."""
-
-    def __init__(self, database: AsyncDatabase) -> None:
-        self._database = database
-        self._wanted: dict[str, asyncio.Future[list[queries.Entry]]] = {}
-        self._tasks: list[asyncio.Task[None]] = []  # the event loop itself holds tasks weakly
-
-    def load(self, order_id: str) -> "asyncio.Future[list[queries.Entry]]":
-        """The timeline of one order, once this turn of the event loop has collected all that are wanted."""
-        if not self._wanted:
-            self._tasks.append(asyncio.create_task(self._answer()))
-        return self._wanted.setdefault(order_id, asyncio.get_running_loop().create_future())
-
-    async def _answer(self) -> None:
-        wanted, self._wanted = self._wanted, {}
-        try:
-            async with self._database.connection() as db:
-                found = await queries.timelines(db, list(wanted))
-            for order_id, future in wanted.items():
-                future.set_result(found[order_id])
-        except Exception as error:
-            for future in wanted.values():
-                if not future.done():
-                    future.set_exception(error)
-
-
-@dataclass
-class Context:
-    """What a request's resolvers know."""
-
-    principal: Principal | None
-    trace: str | None
-    database: AsyncDatabase
-    commands: Commands
-    timelines: Timelines = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.timelines = Timelines(self.database)
-
-    def need(self, *roles: Role) -> Principal:
-        """The principal, when it has one of the roles."""
-        if self.principal is None:
-            raise Unauthenticated("Send a token: Authorization: Bearer …")
-        if self.principal.role not in roles:
-            raise Forbidden(f"This is for: {', '.join(roles)}.")
-        return self.principal
-
 
 Info = GraphQLResolveInfo
 query = QueryType()
 mutation = MutationType()
 order_type = ObjectType("Order")
-date_time = ScalarType("DateTime")
-
-
-@date_time.serializer
-def serialize_date_time(value: datetime) -> str:
-    return value.isoformat().replace("+00:00", "Z")
-
 
 # -- queries -----------------------------------------------------------------------------------------------------------
 
@@ -89,7 +30,12 @@ def viewer(_: None, info: Info) -> Shape | None:
     return principal and {"id": principal.id, "role": principal.role.upper()}
 
 
-def takes_part(principal: Principal, order: domain.Order) -> bool:
+def shown(order: Order) -> Shape:
+    """An order for the executor; `source` is for the resolvers of what depends on more than the document."""
+    return shapes.order(order) | {"source": order}
+
+
+def takes_part(principal: Principal, order: Order) -> bool:
     """Whether the order is the principal's own, in its role."""
     mine = {
         Role.CUSTOMER: order.customer_id,
@@ -108,7 +54,7 @@ async def resolve_order(_: None, info: Info, id: str) -> Shape | None:  # noqa: 
         return None
     async with info.context.database.connection() as db:
         found = await queries.order(db, order_id)
-    return shapes.order(found) if found and takes_part(principal, found) else None
+    return shown(found) if found and takes_part(principal, found) else None
 
 
 @query.field("orders")
@@ -129,13 +75,30 @@ async def resolve_orders(
     page = queries.Page(size + 1, before, closed=not open, everybody=everybody, **mine)
     async with info.context.database.connection() as db:
         found = await queries.orders(db, page)
-    return cursors.connection(found, size, shapes.order, lambda order: cursors.encode(order.id))
+    return cursors.connection(found, size, shown, lambda order: cursors.encode(order.id))
+
+
+@order_type.field("message")
+def resolve_message(order: Shape, info: Info) -> str:
+    presentation: Presentation = info.context.presentation
+    return presentation.message(order["source"])
 
 
 @order_type.field("timeline")
-async def resolve_timeline(order: Shape, info: Info) -> list[queries.Entry]:
-    entries: list[queries.Entry] = await info.context.timelines.load(order["id"])
-    return [entry for entry in entries if entry.version <= order["version"]]
+async def resolve_timeline(order: Shape, info: Info) -> list[Shape]:
+    return shapes.timeline(order["source"], await info.context.timelines.load(order["id"]), info.context.presentation)
+
+
+@order_type.field("deadline")
+async def resolve_deadline(order: Shape, info: Info) -> Shape | None:
+    return shapes.deadline(order["source"], await info.context.timelines.load(order["id"]), info.context.presentation)
+
+
+@order_type.field("actions")
+async def resolve_actions(order: Shape, info: Info) -> list[Shape]:
+    role = info.context.need(*Role).role
+    entries = await info.context.timelines.load(order["id"])
+    return shapes.actions(order["source"], entries, role, info.context.presentation)
 
 
 @query.field("restaurants")
@@ -168,10 +131,15 @@ async def place_order(_: None, info: Info, input: dict[str, Any]) -> Shape:  # n
 
 
 def payload(outcome: Outcome) -> Shape:
-    """What a mutation answers; refusals are counted."""
-    if outcome.refusal:
-        meters.refusals.labels(outcome.refusal.code).inc()
-    return shapes.outcome(outcome)
+    """What a mutation of an order answers: a refusal is data."""
+    return {"order": outcome.order and shown(outcome.order), "userErrors": errors(outcome.refusal)}
+
+
+def errors(refusal: Refused | None) -> list[Shape]:
+    """A refusal as user errors; it is counted."""
+    if refusal:
+        meters.refusals.labels(refusal.code).inc()
+    return shapes.errors(refusal)
 
 
 async def act(info: Info, id: str, role: Role, command: Callable[[str], domain.Command]) -> Shape:  # noqa: A002
@@ -188,9 +156,33 @@ async def cancel_order(_: None, info: Info, id: str) -> Shape:  # noqa: A002
     return await act(info, id, Role.CUSTOMER, domain.Cancel)
 
 
+@mutation.field("retryPayment")
+async def retry_payment(
+    _: None,
+    info: Info,
+    id: str,  # noqa: A002
+    paymentMethod: str,  # noqa: N803 - the schema's name
+    attempt: int | None = None,
+) -> Shape:
+    return await act(info, id, Role.CUSTOMER, lambda who: domain.RetryPayment(who, paymentMethod, attempt))
+
+
 @mutation.field("markOrderReady")
 async def mark_order_ready(_: None, info: Info, id: str) -> Shape:  # noqa: A002
     return await act(info, id, Role.RESTAURANT, domain.MarkReady)
+
+
+@mutation.field("reportOutOfStock")
+async def report_out_of_stock(_: None, info: Info, id: str, items: list[str]) -> Shape:  # noqa: A002
+    return await act(info, id, Role.RESTAURANT, lambda who: domain.ReportOutOfStock(who, tuple(items)))
+
+
+@mutation.field("setStock")
+async def set_stock(_: None, info: Info, itemId: str, quantity: int) -> Shape:  # noqa: N803 - the schema's name
+    restaurant = info.context.need(Role.RESTAURANT)
+    stock = StockSet(itemId, quantity)
+    refusal = await info.context.commands.set_stock(restaurant.id, stock, info.context.trace)
+    return {"itemId": itemId, "quantity": None if refusal else quantity, "userErrors": errors(refusal)}
 
 
 @mutation.field("pickUpOrder")
@@ -220,4 +212,4 @@ async def shift(info: Info, *, on: bool) -> Shape:
 
 def executable(path: Path) -> GraphQLSchema:
     """The schema of the SDL file, bound; raises when a resolver names a field that the file has not."""
-    return make_executable_schema(load_schema_from_path(str(path)), query, mutation, order_type, date_time)
+    return make_executable_schema(load_schema_from_path(str(path)), query, mutation, order_type)

@@ -8,7 +8,9 @@ from api.domain import ALLOWANCES
 from api.events import Reason
 from chassis.settings import ServiceSettings
 
-SDL = Path(__file__).resolve().parents[2] / "contracts" / "schema.graphql"
+CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
+SDL = CONTRACTS / "schema.graphql"
+PRESENTATION = CONTRACTS / "presentation.json"
 
 
 class ApiSettings(ServiceSettings):
@@ -28,10 +30,11 @@ class ApiSettings(ServiceSettings):
 
 
 class HttpSettings(ApiSettings):
-    """JWT_SECRET signs tokens (HS256; at least 32 bytes). SCHEMA_PATH is the SDL of contracts/."""
+    """JWT_SECRET signs tokens (HS256; at least 32 bytes). SCHEMA_PATH and PRESENTATION_PATH are files of contracts/."""
 
     http_host: str = "0.0.0.0"  # noqa: S104 - behind the edge
     http_port: int = 8000
     jwt_secret: str = Field(min_length=32)
     schema_path: Path = SDL
+    presentation_path: Path = PRESENTATION
     pool_size: int = 4

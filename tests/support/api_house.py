@@ -18,6 +18,7 @@ from api.app import GraphQL, application
 from api.commands import Commands
 from api.domain import ALLOWANCES
 from api.handlers import TOPICS, Projector
+from api.presentation import Presentation
 from api.principal import Tokens
 from api.schema import executable
 from chassis.consumer import Consumer
@@ -182,7 +183,9 @@ def refusals(payload: dict[str, Any]) -> list[tuple[str, str | None]]:
 async def opened(url: str) -> AsyncIterator[Client]:
     """The application on this database."""
     database = AsyncDatabase(url, "test", 4)
-    endpoint = GraphQL(executable(settings.SDL), database, Commands(database, ALLOWANCES), Tokens(SECRET))
+    presentation = Presentation.load(settings.PRESENTATION, ALLOWANCES)
+    commands = Commands(database, ALLOWANCES)
+    endpoint = GraphQL(executable(settings.SDL), database, commands, Tokens(SECRET), presentation)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from api import app, settings
 from api.commands import Commands
 from api.domain import ALLOWANCES
+from api.presentation import Presentation
 from api.principal import InvalidToken, Principal, Role, Tokens
 from api.schema import executable
 from chassis.database import AsyncDatabase
@@ -24,6 +25,7 @@ from chassis.errors import Transient
 from tests.support.api_house import ANN, PLACE, SECRET, wish
 
 SCHEMA = executable(settings.SDL)
+PRESENTATION = Presentation.load(settings.PRESENTATION, ALLOWANCES)
 VIEWER = {"query": "{ viewer { id } }"}
 
 
@@ -48,7 +50,7 @@ def client(error: Exception | None = None) -> httpx.AsyncClient:
     """The application without a database; placing fails with `error`."""
     database = AsyncDatabase("postgresql://nowhere", "test")
     commands = Broken(database, error or AssertionError("not asked for"))
-    endpoint = app.GraphQL(SCHEMA, database, commands, Tokens(SECRET))
+    endpoint = app.GraphQL(SCHEMA, database, commands, Tokens(SECRET), PRESENTATION)
     transport = httpx.ASGITransport(app.application(endpoint, nothing))
     return httpx.AsyncClient(transport=transport, base_url="http://api")
 
