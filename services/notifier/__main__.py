@@ -1,32 +1,24 @@
 """Composition root: `python -m notifier`."""
 
-from pathlib import Path
-
 from graphql import build_schema
 
 from chassis.database import AsyncDatabase
 from chassis.feed import Feed
 from chassis.process import Process
-from chassis.settings import ServiceSettings, load
-from notifier.gateway import Bridge, Gateway
+from chassis.settings import load
+from notifier import presentation
+from notifier.gateway import Bridge, Gateway, Server
 from notifier.hub import Hub
 from notifier.operations import Operations
-from notifier.server import config
+from notifier.polling import Polls
+from notifier.server import application, config
+from notifier.settings import CONTRACTS, Settings
 from notifier.socket import Endpoint
 from notifier.store import VIEW, Journal
 from notifier.tokens import verifier
 
-SCHEMA = Path(__file__).resolve().parents[2] / "contracts" / "schema.graphql"
 TOPIC = "orders.journal"
 POOL_SIZE = 4
-
-
-class Settings(ServiceSettings):
-    """The environment of notifier, beside every service's."""
-
-    http_host: str = "0.0.0.0"  # noqa: S104 - behind the edge, on the network of its own
-    http_port: int
-    jwt_secret: str
 
 
 def main() -> None:
@@ -34,11 +26,15 @@ def main() -> None:
     settings = load(Settings)
     process = Process("notifier", settings)
     database = AsyncDatabase(settings.database_url, "notifier", POOL_SIZE)
-    hub = Hub(Journal(database))
+    hub = Hub(Journal(database), presentation.load(CONTRACTS / "presentation.json", settings.allowances))
     bridge = Bridge(hub)
-    endpoint = Endpoint(hub, Operations(build_schema(SCHEMA.read_text())), verifier(settings.jwt_secret))
-    gateway = Gateway(config(endpoint, settings.http_host, settings.http_port), hub, bridge, database)
-    process.run(gateway, Feed(settings, [TOPIC], bridge.on_records, bridge.on_reset), views=[VIEW])
+    verify = verifier(settings.jwt_secret)
+    schema = build_schema((CONTRACTS / "schema.graphql").read_text("utf-8"))
+    polls = Polls(hub, verify)
+    app = application(Endpoint(hub, Operations(schema), verify), polls)
+    server = Server(config(app, settings.http_host, settings.http_port), polls.drain)
+    feed = Feed(settings, [TOPIC], bridge.on_records, bridge.on_reset)
+    process.run(Gateway(server, hub, bridge, database), feed, views=[VIEW])
 
 
 if __name__ == "__main__":

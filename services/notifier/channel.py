@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from chassis.errors import Transient
 from chassis.telemetry import log
 from notifier import metrics
-from notifier.domain import Principal, Verdict, judge, may_see, settled
+from notifier.domain import Principal, Role, Verdict, judge, may_see, settled
 from notifier.operations import NOT_FOUND_MESSAGE, ORDER_NOT_FOUND, Watch
-from notifier.selection import Plan, project
-from notifier.versions import Unreadable, Version, shape, timeline_entry
+from notifier.presentation import Presentation
+from notifier.selection import Plan
+from notifier.story import Story
+from notifier.versions import Unreadable, Version
 
 FIRST_PAUSE_SECONDS = 0.02
 LAST_PAUSE_SECONDS = 1.0
@@ -34,6 +36,7 @@ class Reads(Protocol):
 class Stream:
     """One subscription's place in one order; a transport subclasses it. None of the calls may raise or block."""
 
+    newest_only = False  # True: the versions between its cursor and the newest are no gap
     __slots__ = ("behind", "channel", "last", "plan", "principal")
 
     def __init__(self, watch: Watch, principal: Principal) -> None:
@@ -55,6 +58,9 @@ class Stream:
         """End well: the order is settled and the stream has left its channel."""
         raise NotImplementedError
 
+    def caught_up(self) -> None:
+        """The journal has been read, and has nothing behind the stream's cursor for now."""
+
     def congested(self) -> bool:
         """True while the reader is too slow to be given more."""
         raise NotImplementedError
@@ -64,24 +70,31 @@ class Stream:
         raise NotImplementedError
 
 
-Bodies = dict[tuple[Plan, int], str]
-"""Rendered results, shared by the streams with the same plan."""
+Bodies = dict[tuple[Plan, int, Role], str]
+"""Rendered results, shared by the streams with the same plan and role."""
 
 
 class Channel:
     """The streams of one order. Belongs to the event loop; only `_catch_up` awaits."""
 
-    __slots__ = ("_behind", "_held", "_journal", "_on_empty", "_task", "_timeline", "order_id", "streams")
+    __slots__ = ("_behind", "_held", "_journal", "_on_empty", "_story", "_task", "order_id", "streams")
 
-    def __init__(self, order_id: str, journal: Reads, on_empty: Callable[[Channel], None]) -> None:
+    def __init__(
+        self, order_id: str, journal: Reads, presentation: Presentation, on_empty: Callable[[Channel], None]
+    ) -> None:
         self.order_id = order_id
         self.streams: set[Stream] = set()
         self._journal = journal
         self._on_empty = on_empty
         self._behind: set[Stream] = set()
-        self._timeline: list[dict[str, Any]] = []
+        self._story = Story(presentation)
         self._held: dict[int, Version] = {}  # what arrived during a read; an order has about a dozen versions
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def newest(self) -> int:
+        """The newest version that is known here; 0 before the first read."""
+        return len(self._story)
 
     def join(self, stream: Stream) -> None:
         """Register, then read."""
@@ -106,7 +119,7 @@ class Channel:
 
     def arrive(self, version: Version) -> None:
         """A version came out of the topic."""
-        self._extend(version)
+        self._story.extend(version)
         bodies: Bodies = {}
         for stream in tuple(self.streams):
             if not stream.behind:
@@ -151,7 +164,7 @@ class Channel:
             return True
         held = [version for _, version in sorted(self._held.items())]
         for version in (*versions, *held):
-            self._extend(version)
+            self._story.extend(version)
         bodies: Bodies = {}
         for stream in streams & self.streams:
             self._serve(stream, versions, held, bodies)
@@ -171,14 +184,19 @@ class Channel:
         if not versions or not may_see(stream.principal, versions[-1].order):
             self._fail(stream, ORDER_NOT_FOUND, NOT_FOUND_MESSAGE)
             return
+        if stream.newest_only:
+            stream.last = max(stream.last, versions[-1].number - 1)
         for version in versions:
             if not stream.behind:
                 self._offer(stream, version, bodies, 0.0)
         for version in held:
             if not stream.behind and stream in self.streams:
                 self._offer_live(stream, version, bodies)
-        if not stream.behind and stream in self.streams and settled(versions[-1].order):
-            self._complete(stream)
+        if not stream.behind and stream in self.streams:
+            if settled(versions[-1].order):
+                self._complete(stream)
+            else:
+                stream.caught_up()
 
     def _offer_live(self, stream: Stream, version: Version, bodies: Bodies) -> None:
         if version.number > stream.last and not may_see(stream.principal, version.order):
@@ -190,29 +208,25 @@ class Channel:
         verdict = judge(stream.last, version.number)
         if verdict is Verdict.DROP:
             return
-        if verdict is Verdict.READ or len(self._timeline) < version.number:
+        if verdict is Verdict.READ or len(self._story) < version.number:
             self.want(stream, "gap")
         elif stream.congested():
             stream.behind = True
             stream.defer()
         else:
             stream.last = version.number
-            stream.next(self._body(stream.plan, version, bodies), committed)
+            stream.next(self._body(stream, version, bodies), committed)
             if settled(version.order):
                 self._complete(stream)
 
-    def _body(self, plan: Plan, version: Version, bodies: Bodies) -> str:
-        key = (plan, version.number)
+    def _body(self, stream: Stream, version: Version, bodies: Bodies) -> str:
+        role = stream.principal.role
+        key = (stream.plan, version.number, role)
         body = bodies.get(key)
         if body is None:
-            order = shape(version.order, self._timeline[: version.number])
-            answer = {"data": project(plan, {"orderUpdated": order})}
+            answer = stream.plan.answer(self._story.show(version.order, role))
             body = bodies[key] = msgspec.json.encode(answer).decode()
         return body
-
-    def _extend(self, version: Version) -> None:
-        if version.number == len(self._timeline) + 1:
-            self._timeline.append(timeline_entry(version))
 
     def _fail(self, stream: Stream, code: str, message: str) -> None:
         self.leave(stream)

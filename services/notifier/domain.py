@@ -1,4 +1,4 @@
-"""Who may see an order, when its story is over, and what a subscriber does with a version. Pure."""
+"""Who may see an order, what it waits for, when its story is over, what a subscriber does with a version. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,6 +43,23 @@ SETTLED_PAYMENTS = frozenset({"REFUNDED", "RELEASED", "REFUND_FAILED"})
 def settled(order: Order) -> bool:
     """No further version can come: delivered, or cancelled with the money's fate decided."""
     return order.status == "DELIVERED" or (order.status == "CANCELLED" and order.payment.status in SETTLED_PAYMENTS)
+
+
+WAITS = {
+    "PLACED": "payment_timeout",
+    "PAID": "no_courier",
+    "COURIER_ASSIGNED": "restaurant_silent",
+    "ACCEPTED": "not_ready",
+    "READY": "not_picked_up",
+    "PICKED_UP": "not_delivered",
+}
+
+
+def waiting_for(order: Order) -> str | None:
+    """What api would cancel the order for if nothing more happened; None when nothing is waited for."""
+    if order.status == "PLACED" and (order.payment.status == "FAILED" or order.payment.attempt > 1):
+        return "payment_failed"
+    return WAITS.get(order.status)
 
 
 class Verdict(Enum):

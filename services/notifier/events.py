@@ -16,9 +16,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """`failure` says why the provider declined, while status is FAILED."""
+    """`attempt` counts the cards; `failure` is why the provider declined this one, or refused the refund."""
 
     status: str
+    attempt: int
     failure: str | None = None
 
 
@@ -31,11 +32,12 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The order's document at one version (contracts/documents/order.v1.json), without what nobody is shown."""
+    """The order's document at one version (contracts/documents/order.v1.json); its wait began at version `since`."""
 
     id: str
     version: int
     status: str
+    since: int
     customer_id: str
     restaurant_id: str
     restaurant_name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 
@@ -19,11 +20,20 @@ STUCK_SECONDS = 60.0
 
 
 class Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own: the process has them."""
+    """uvicorn without signal handlers of its own: the process has them. `on_shutdown` is called before it waits."""
+
+    def __init__(self, config: uvicorn.Config, on_shutdown: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_shutdown = on_shutdown
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Closes what is idle, waits a moment for the rest."""
+        self._on_shutdown()
+        await super().shutdown(sockets)
 
 
 class Bridge:
@@ -52,15 +62,16 @@ class Bridge:
 class Gateway:
     """The process's main part: sockets, hub and database pool on one event loop."""
 
-    def __init__(self, config: uvicorn.Config, hub: Hub, bridge: Bridge, database: AsyncDatabase) -> None:
-        self._server = Server(config)
+    def __init__(self, server: Server, hub: Hub, bridge: Bridge, database: AsyncDatabase) -> None:
+        self._server = server
         self._hub = hub
         self._bridge = bridge
         self._database = database
         self._beat = time.monotonic()
 
     def run(self) -> None:
-        """Blocks until `stop`; then sockets are closed with 1012 ("service restart"), so that clients come back."""
+        """Blocks until `stop`; then sockets are closed with 1012 ("service restart") and polls answered with 503, so
+        that clients come back."""
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._main())
 

@@ -13,6 +13,7 @@ from chassis.errors import Transient
 from chassis.telemetry import log
 from notifier import metrics
 from notifier.channel import Channel, Reads, Stream
+from notifier.presentation import Presentation
 from notifier.versions import Unreadable, Version, read
 
 SWEEP_SECONDS = (5.0, 10.0)  # a random time between, so that replicas do not ask together
@@ -29,8 +30,9 @@ class Compares(Reads, Protocol):
 class Hub:
     """Belongs to the event loop, but for `follows`."""
 
-    def __init__(self, journal: Compares) -> None:
+    def __init__(self, journal: Compares, presentation: Presentation) -> None:
         self._journal = journal
+        self._presentation = presentation
         self._channels: dict[bytes, Channel] = {}
         self._resync = asyncio.Event()
         self.trouble: str | None = "the journal has not been read yet"
@@ -48,7 +50,7 @@ class Hub:
         key = order_id.encode()
         channel = self._channels.get(key)
         if channel is None:
-            channel = self._channels[key] = Channel(order_id, self._journal, self._forget)
+            channel = self._channels[key] = Channel(order_id, self._journal, self._presentation, self._forget)
         channel.join(stream)
 
     def leave(self, stream: Stream) -> None:

@@ -10,6 +10,9 @@ pushes = Counter("notifier_pushes_total", "Versions sent to subscribers")
 push_age = Histogram(
     "notifier_push_age_seconds", "From the journal row's time to the frame sent, live only", buckets=AGES
 )
+waiting = Gauge("notifier_polls_waiting", "Polls that wait for a version")
+polls = Counter("notifier_polls_total", "Polls answered", ["outcome"])
+"""outcome: version | nothing | gone (the client went away) | a problem's code"""
 closed = Counter("notifier_closed_total", "WebSockets closed by this side", ["code"])
 reads = Counter("notifier_journal_reads_total", "Orders read from the journal", ["reason"])
 """reason: join (a subscription began) | gap (a version is missing) | sweep (the table knows more than was sent) |

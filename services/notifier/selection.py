@@ -45,6 +45,22 @@ class Plan:
     def __init__(self, fields: Iterable[Field]) -> None:
         self.fields = tuple(fields)
 
+    def answer(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The execution result of a subscription's plan."""
+        return {"data": project(self, {"orderUpdated": order})}
+
+
+class Whole(Plan):
+    """All of an order, as it is: what a poll asks for."""
+
+    __slots__ = ()
+
+    def answer(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
+        return order
+
+
+WHOLE = Whole(())
+
 
 Nodes = dict[str, list[FieldNode]]
 

@@ -1,4 +1,4 @@
-"""The web server: one WebSocket route under uvicorn."""
+"""The web server: a WebSocket and a long poll under uvicorn."""
 
 from __future__ import annotations
 
@@ -6,16 +6,23 @@ import asyncio
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import WebSocketRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from chassis import problems
 from notifier import metrics
+from notifier.polling import Polls, told
 from notifier.socket import Endpoint
 
 MAX_MESSAGE_BYTES = 64 * 1024
 PING_SECONDS = 20.0  # finds peers that vanished without a word
 STALL_SECONDS = 30.0  # a reader has this long to take what the transport holds (64 KiB), then the socket is closed
 GRACE_SECONDS = 5.0  # for the close frame to be read, then the connection is cut
+# Longer than the edge keeps an idle connection (2 min): else it writes into one that is being closed.
+KEEP_SECONDS = 150
 SLOW_READER = 1013  # "try again later": stock clients come back, with their cursor
 
 
@@ -55,10 +62,23 @@ class Protocol(WebSocketsSansIOProtocol):
         self._stall = self.loop.call_later(self.grace_seconds, self.transport.abort)
 
 
-def config(endpoint: Endpoint, host: str, port: int, protocol: type[Protocol] = Protocol) -> uvicorn.Config:
+async def refuse(_: Request, error: Exception) -> Response:
+    """What the router refuses."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return told(problems.of_status(error.status_code, error.headers))
+
+
+def application(endpoint: Endpoint, polls: Polls) -> Starlette:
+    """The ASGI application."""
+    routes = [WebSocketRoute("/graphql", endpoint), Route("/orders/{order_id}", polls.__call__, methods=["GET"])]
+    return Starlette(routes=routes, exception_handlers={HTTPException: refuse})
+
+
+def config(application: Starlette, host: str, port: int, protocol: type[Protocol] = Protocol) -> uvicorn.Config:
     """uvicorn's settings: no compression (frames are small, and it costs memory per connection)."""
     return uvicorn.Config(
-        Starlette(routes=[WebSocketRoute("/graphql", endpoint)]),
+        application,
         host=host,
         port=port,
         loop="uvloop",
@@ -73,5 +93,6 @@ def config(endpoint: Endpoint, host: str, port: int, protocol: type[Protocol] = 
         access_log=False,
         server_header=False,
         backlog=4096,
+        timeout_keep_alive=KEEP_SECONDS,
         timeout_graceful_shutdown=5,
     )

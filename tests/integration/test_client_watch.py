@@ -13,7 +13,7 @@ from websockets.typing import Subprotocol
 from demae_client import Client, Gap, Lost, Refused, RequestError, Socket, Unreachable
 from ground.ports import free_port
 from notifier.hub import Hub
-from tests.support.push import HAPPY, MemoryJournal, Running, new_order_id, running, story, token, until
+from tests.support.push import HAPPY, SAID, MemoryJournal, Running, new_order_id, running, story, token, until
 
 ORDER = new_order_id()
 Script = Callable[["Peer"], Awaitable[None]]
@@ -267,7 +267,7 @@ async def test_many_watches_share_one_socket(journal: MemoryJournal) -> None:
     stories = [story(new_order_id()) for _ in range(100)]
     for steps in stories:
         journal.append(steps[0])
-    async with running(Hub(journal)) as server, Socket(server.url, token()) as socket:
+    async with running(Hub(journal, SAID)) as server, Socket(server.url, token()) as socket:
 
         async def follow(order_id: str) -> list[int]:
             return [order["version"] async for order in socket.watch(order_id)]
@@ -295,13 +295,13 @@ async def test_survives_restarts_of_the_notifier(journal: MemoryJournal) -> None
 
     watching = asyncio.create_task(follow(f"http://127.0.0.1:{port}/graphql"))
     for number in range(1, len(HAPPY), 2):
-        async with running(Hub(journal), port=port) as server:
+        async with running(Hub(journal, SAID), port=port) as server:
             await until(lambda count=number: len(versions) == count)  # type: ignore[misc]
             journal.append(steps[number])
             server.publish(steps[number])
             await until(lambda count=number: len(versions) == count + 1)  # type: ignore[misc]
         journal.append(steps[number + 1])
-    async with running(Hub(journal), port=port):
+    async with running(Hub(journal, SAID), port=port):
         await watching
     assert versions == list(range(1, len(HAPPY) + 1))
 
@@ -316,7 +316,7 @@ async def test_storm_of_reconnects_is_lossless(journal: MemoryJournal) -> None:
         async with Socket(server.url, token()) as socket:
             return [order["version"] async for order in socket.watch(order_id, fields="status")]
 
-    async with running(Hub(journal)) as server:
+    async with running(Hub(journal, SAID)) as server:
         watches = [asyncio.create_task(follow(server, steps[0].document["id"])) for steps in stories]
         for number in range(1, len(HAPPY)):
             for steps in stories:

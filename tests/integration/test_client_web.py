@@ -10,7 +10,7 @@ import pytest
 
 from ground.ports import free_port
 from notifier.hub import Hub
-from tests.support.push import HAPPY, ROOT, MemoryJournal, new_order_id, running, story, token, until
+from tests.support.push import HAPPY, ROOT, SAID, MemoryJournal, new_order_id, running, story, token, until
 
 NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(NODE is None, reason="the page's script needs Node to run outside a browser")
@@ -71,13 +71,13 @@ async def test_page_survives_restarts() -> None:
     journal.append(steps[0])
     async with page(f"ws://127.0.0.1:{port}/graphql", steps[0].document["id"], token()) as told:
         for number in (1, 3, 5):
-            async with running(Hub(journal), port=port) as server:
+            async with running(Hub(journal, SAID), port=port) as server:
                 await until(lambda count=number: len(versions(told)) == count, 10)  # type: ignore[misc]
                 journal.append(steps[number])
                 server.publish(steps[number])
                 await until(lambda count=number: len(versions(told)) == count + 1)  # type: ignore[misc]
             journal.append(steps[number + 1])
-        async with running(Hub(journal), port=port):
+        async with running(Hub(journal, SAID), port=port):
             await until(lambda: ["state", "settled"] in told, 10)
     assert versions(told) == list(range(1, len(HAPPY) + 1))
 
@@ -87,6 +87,6 @@ async def test_page_says_why_it_stops(bearer: str, sentence: str) -> None:
     """A refused token and a foreign order end the page with a sentence, not with another attempt."""
     journal, order_id = MemoryJournal(), new_order_id()
     journal.append(story(order_id)[0])
-    async with running(Hub(journal)) as server, page(server.url, order_id, bearer) as told:
+    async with running(Hub(journal, SAID)) as server, page(server.url, order_id, bearer) as told:
         await until(lambda: any(kind == "end" for kind, _ in told), 10)
     assert next(str(what) for kind, what in told if kind == "end").startswith(sentence)

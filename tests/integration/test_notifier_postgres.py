@@ -13,7 +13,7 @@ from chassis.errors import Transient
 from demae_client import Socket
 from notifier.hub import Hub
 from notifier.store import HEADS, Journal
-from tests.support.push import HAPPY, Running, Step, new_order_id, raw, running, story, token, until
+from tests.support.push import HAPPY, SAID, Running, Step, new_order_id, raw, running, story, token, until
 
 INSERT = """
 INSERT INTO api.journal (id, type, key, payload, at, order_id, version, data)
@@ -44,7 +44,7 @@ async def shop(service_database: URL) -> AsyncIterator[Shop]:
     journal = Journal(database)
     writer = await psycopg.AsyncConnection.connect(service_database("api"), autocommit=True)
     try:
-        async with running(Hub(journal)) as server:
+        async with running(Hub(journal, SAID)) as server:
             yield Shop(server, journal, writer)
     finally:
         await writer.close()

@@ -9,7 +9,19 @@ from websockets.typing import Subprotocol
 
 from notifier.hub import Hub
 from notifier.operations import Operations
-from tests.support.push import CANCELLED, MemoryJournal, Raw, Running, new_order_id, raw, running, story, token, until
+from tests.support.push import (
+    CANCELLED,
+    SAID,
+    MemoryJournal,
+    Raw,
+    Running,
+    new_order_id,
+    raw,
+    running,
+    story,
+    token,
+    until,
+)
 
 
 @pytest.fixture
@@ -19,7 +31,7 @@ def journal() -> MemoryJournal:
 
 @pytest.fixture
 async def server(journal: MemoryJournal) -> AsyncIterator[Running]:
-    async with running(Hub(journal)) as server:
+    async with running(Hub(journal, SAID)) as server:
         yield server
 
 
@@ -44,13 +56,13 @@ async def test_closes_4406_for_another_subprotocol(server: Running, offered: lis
 
 async def test_closes_4408_without_init(journal: MemoryJournal) -> None:
     """A socket that does not introduce itself in time is closed."""
-    async with running(Hub(journal), init_seconds=0.05) as server, raw(server.url) as socket:
+    async with running(Hub(journal, SAID), init_seconds=0.05) as server, raw(server.url) as socket:
         assert await socket.closed() == (4408, "Connection initialisation timeout")
 
 
 async def test_init_in_time_stops_its_clock(journal: MemoryJournal) -> None:
     """Who has introduced itself outlives the one who came later and did not."""
-    async with running(Hub(journal), init_seconds=0.3) as server, raw(server.url) as first:
+    async with running(Hub(journal, SAID), init_seconds=0.3) as server, raw(server.url) as first:
         await first.init()
         async with raw(server.url) as second:
             assert (await second.closed())[0] == 4408
@@ -158,7 +170,7 @@ async def test_closes_4403_when_the_token_expires(socket: Raw) -> None:
 
 async def test_closes_1012_when_stopped(journal: MemoryJournal) -> None:
     """A restart tells clients to come back."""
-    async with running(Hub(journal)) as server:
+    async with running(Hub(journal, SAID)) as server:
         connection = raw(server.url)
         socket = await connection.__aenter__()
         await socket.init()

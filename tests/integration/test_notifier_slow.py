@@ -14,7 +14,19 @@ from notifier import metrics
 from notifier.hub import Hub
 from notifier.outlet import LIMIT_BYTES, Outlet
 from notifier.server import Protocol
-from tests.support.push import HAPPY, PROTOCOL, MemoryJournal, Raw, Running, new_order_id, running, story, token, until
+from tests.support.push import (
+    HAPPY,
+    PROTOCOL,
+    SAID,
+    MemoryJournal,
+    Raw,
+    Running,
+    new_order_id,
+    running,
+    story,
+    token,
+    until,
+)
 
 STREAMS = 150
 WIDE = "version " + " ".join(f"t{number}: timeline {{ event at }}" for number in range(30))  # ~ 16 kB a version
@@ -60,7 +72,7 @@ async def flood(client: Raw, server: Running, journal: MemoryJournal) -> None:
 
 async def test_slow_reader_gets_everything_later(journal: MemoryJournal) -> None:
     """When it reads again, each of its streams goes on in order: no version is skipped or repeated."""
-    async with running(Hub(journal)) as server, reader(server) as client:
+    async with running(Hub(journal, SAID)) as server, reader(server) as client:
         await flood(client, server, journal)
         versions: dict[str, list[int]] = {str(number): [] for number in range(STREAMS)}
         ended = 0
@@ -82,7 +94,7 @@ async def test_queue_is_bounded(journal: MemoryJournal, monkeypatch: pytest.Monk
         sizes.append(self._bytes)
 
     monkeypatch.setattr(Outlet, "put", measure)
-    async with running(Hub(journal)) as server, reader(server) as client:
+    async with running(Hub(journal, SAID)) as server, reader(server) as client:
         await flood(client, server, journal)
         (connection,) = server.server.server_state.connections
         assert isinstance(connection, Protocol)
@@ -93,7 +105,7 @@ async def test_queue_is_bounded(journal: MemoryJournal, monkeypatch: pytest.Monk
 
 async def test_stopped_reader_is_closed_1013(journal: MemoryJournal) -> None:
     """It is told to come back, behind the frames that were on their way."""
-    async with running(Hub(journal), protocol=Impatient) as server, reader(server) as client:
+    async with running(Hub(journal, SAID), protocol=Impatient) as server, reader(server) as client:
         await flood(client, server, journal)
         closed = metrics.closed.labels("1013")
         before = closed._value.get()
@@ -106,7 +118,7 @@ async def test_stopped_reader_is_closed_1013(journal: MemoryJournal) -> None:
 
 async def test_stopped_reader_is_cut(journal: MemoryJournal) -> None:
     """A reader that never comes back does not keep its connection."""
-    async with running(Hub(journal), protocol=Impatient) as server, reader(server) as client:
+    async with running(Hub(journal, SAID), protocol=Impatient) as server, reader(server) as client:
         await flood(client, server, journal)
         assert server.server.server_state.connections
         await until(lambda: not server.server.server_state.connections)

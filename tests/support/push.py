@@ -18,10 +18,13 @@ from websockets.typing import Subprotocol
 
 from chassis.envelope import Record
 from chassis.errors import Transient
+from notifier import presentation
 from notifier.gateway import Server
 from notifier.hub import Hub
 from notifier.operations import Operations
-from notifier.server import Protocol, config
+from notifier.polling import Polls
+from notifier.server import Protocol, application, config
+from notifier.settings import ALLOWANCES
 from notifier.socket import Endpoint
 from notifier.tokens import verifier
 from notifier.versions import Version, read
@@ -30,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret of thirty-two bytes at least"
 START = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
 PROTOCOL = Subprotocol("graphql-transport-ws")
+SAID = presentation.load(ROOT / "contracts" / "presentation.json", ALLOWANCES)
 
 HAPPY = [
     ("order_created", "PLACED", "PENDING"),
@@ -152,6 +156,10 @@ class Running:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/graphql"
 
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     def publish(self, *steps: Step) -> None:
         """As the feed would hand them over."""
         self.hub.deliver([step.record for step in steps])
@@ -162,8 +170,9 @@ async def running(
     hub: Hub, *, port: int = 0, init_seconds: float = 5.0, protocol: type[Protocol] = Protocol
 ) -> AsyncIterator[Running]:
     """A real uvicorn with notifier's endpoint; closes its sockets with 1012 at the end."""
-    endpoint = Endpoint(hub, Operations(schema()), verifier(SECRET), init_seconds)
-    server = Server(config(endpoint, "127.0.0.1", port, protocol))
+    polls = Polls(hub, verifier(SECRET))
+    app = application(Endpoint(hub, Operations(schema()), verifier(SECRET), init_seconds), polls)
+    server = Server(config(app, "127.0.0.1", port, protocol), polls.drain)
     task = asyncio.create_task(server.serve())
     await until(lambda: server.started or task.done())
     try:

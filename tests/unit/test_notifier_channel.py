@@ -17,7 +17,7 @@ from notifier.domain import Principal, Role
 from notifier.hub import Hub
 from notifier.operations import Operations, Watch
 from notifier.versions import Unreadable, Version
-from tests.support.push import CANCELLED, HAPPY, MemoryJournal, Step, new_order_id, schema, story, until
+from tests.support.push import CANCELLED, HAPPY, SAID, MemoryJournal, Step, new_order_id, schema, story, until
 
 ADA = Principal("ada", Role.CUSTOMER)
 OPERATIONS = Operations(schema())
@@ -64,7 +64,7 @@ class World:
 
     def __init__(self, steps: list[Step] | None = None, hub: type[Hub] = Hub) -> None:
         self.journal = MemoryJournal()
-        self.hub = hub(self.journal)
+        self.hub = hub(self.journal, SAID)
         self.steps = steps or story(new_order_id())
         self.order_id: str = self.steps[0].document["id"]
 
@@ -166,7 +166,7 @@ class ReadsBeforeItRegisters(Hub):
     def join(self, order_id: str, stream: Stream) -> None:
         async def late() -> None:
             seen = await self._journal.read(order_id)
-            Channel(order_id, Seen(seen), lambda _: None).join(stream)
+            Channel(order_id, Seen(seen), SAID, lambda _: None).join(stream)
 
         self.task = asyncio.create_task(late())
 

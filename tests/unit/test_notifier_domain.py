@@ -52,7 +52,7 @@ def test_nobody_carries_an_unassigned_order() -> None:
 )
 def test_settled_is_the_end(status: str, payment: str, over: bool) -> None:
     """Delivered, or cancelled with the money's fate decided."""
-    assert settled(replace(ORDER, status=status, payment=Payment(payment))) is over
+    assert settled(replace(ORDER, status=status, payment=Payment(payment, 1))) is over
 
 
 @given(st.lists(st.integers(1, 10)), st.integers(0, 5))

@@ -18,10 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier import operations
+from notifier.domain import Role
 from notifier.operations import Operations
 from notifier.selection import Compiler, project
-from notifier.versions import shape, timeline_entry
-from tests.support.push import CANCELLED, new_order_id, schema, story
+from notifier.story import Story
+from tests.support.push import CANCELLED, SAID, new_order_id, schema, story
 
 SCHEMA = schema()
 OPERATIONS = Operations(SCHEMA)
@@ -29,10 +30,11 @@ ORDER_ID = new_order_id()
 VARIABLES = {"o": ORDER_ID, "yes": True, "no": False}
 
 FULL = """
-  id version status customerId restaurantId restaurantName courierId
-  payment { status failure } cancellation { reason }
+  id version status message customerId restaurantId restaurantName courierId
+  actions { name until } deadline { reason at }
+  payment { status attempt failure } cancellation { reason }
   items { itemId name quantity unitPrice { amount currency } } total { amount currency }
-  timeline { version event status at }
+  timeline { version event message reason status at }
 """
 
 SELECTIONS = [
@@ -100,8 +102,10 @@ def orders() -> list[dict[str, Any]]:
     """Every version of a happy and a cancelled order, as the schema shows them."""
     shown = []
     for steps in (story(ORDER_ID), story(ORDER_ID, CANCELLED)):
-        timeline = [timeline_entry(step.version) for step in steps]
-        shown += [shape(step.version.order, timeline[: step.version.number]) for step in steps]
+        told = Story(SAID)
+        for step in steps:
+            told.extend(step.version)
+        shown += [told.show(step.version.order, Role.CUSTOMER) for step in steps]
     return shown
 
 
@@ -114,16 +118,18 @@ def test_answers_as_graphql_core_does(selection: str) -> None:
 
 
 LEAVES = {
-    "Order": ["id", "version", "status", "customerId", "courierId", "__typename"],
-    "Payment": ["status", "failure", "__typename"],
+    "Order": ["id", "version", "status", "message", "customerId", "courierId", "__typename"],
+    "Payment": ["status", "attempt", "failure", "__typename"],
+    "Action": ["name", "until", "__typename"],
+    "Deadline": ["reason", "at"],
     "OrderItem": ["itemId", "name", "quantity"],
     "Money": ["amount", "currency"],
-    "TimelineEntry": ["version", "event", "status", "at"],
+    "TimelineEntry": ["version", "event", "message", "reason", "status", "at"],
     "Cancellation": ["reason"],
 }
 OBJECTS = {
     "Order": {"payment": "Payment", "cancellation": "Cancellation", "items": "OrderItem", "total": "Money",
-              "timeline": "TimelineEntry"},
+              "timeline": "TimelineEntry", "actions": "Action", "deadline": "Deadline"},
     "OrderItem": {"unitPrice": "Money"},
 }  # fmt: skip
 DIRECTIVES = st.sampled_from(["", "", "", " @skip(if: $yes)", " @skip(if: $no)", " @include(if: $no)"])

@@ -1,0 +1,65 @@
+"""What happened to one order, as far as this replica knows, and how the schema shows it at any of its versions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from notifier.domain import Role
+from notifier.events import Order
+from notifier.presentation import Presentation
+from notifier.versions import Version
+
+
+class Story:
+    """The versions 1 … n of an order: what its timeline says, and when each of them was made."""
+
+    __slots__ = ("_entries", "_presentation", "_times")
+
+    def __init__(self, presentation: Presentation) -> None:
+        self._presentation = presentation
+        self._entries: list[dict[str, Any]] = []
+        self._times: list[datetime] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def extend(self, version: Version) -> None:
+        """Takes the next version; one that is told already, or leaves a gap, changes nothing."""
+        if version.number == len(self) + 1:
+            self._entries.append(self._presentation.entry(version))
+            self._times.append(version.at)
+
+    def show(self, order: Order, role: Role) -> dict[str, Any]:
+        """The schema's Order, all of it, for a party of this role: the one table from the document's names to the
+        schema's. The story must reach the version."""
+        deadline = self._presentation.deadline(order, self._times[order.since - 1])
+        return {
+            "id": order.id,
+            "version": order.version,
+            "status": order.status,
+            "message": self._presentation.message(order),
+            "actions": self._presentation.actions(order, role, deadline["at"] if deadline else None),
+            "deadline": deadline,
+            "payment": {
+                "status": order.payment.status,
+                "attempt": order.payment.attempt,
+                "failure": order.payment.failure,
+            },
+            "cancellation": None if order.cancellation is None else {"reason": order.cancellation.reason},
+            "customerId": order.customer_id,
+            "restaurantId": order.restaurant_id,
+            "restaurantName": order.restaurant_name,
+            "courierId": order.courier_id,
+            "items": [
+                {
+                    "itemId": item.item_id,
+                    "name": item.name,
+                    "quantity": item.quantity,
+                    "unitPrice": {"amount": item.unit_price, "currency": order.currency},
+                }
+                for item in order.items
+            ],
+            "total": {"amount": order.total, "currency": order.currency},
+            "timeline": self._entries[: order.version],
+        }
