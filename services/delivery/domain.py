@@ -38,12 +38,18 @@ class RetryDue:
 
 
 @dataclass(frozen=True, slots=True)
+class CourierLeft:
+    """The order's courier ended the shift. Derived from the courier's event: see the desk."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One order, as delivery sees it."""
 
     state: State = State.NONE
     courier_id: str | None = None  # set while ASSIGNED or PICKED_UP: that courier is busy
-    n: int = 0  # couriers this order has had
+    n: int = 0  # couriers this order was given
+    traceparent: str | None = None  # of the event that began it: what a timer says later belongs to the same trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,52 +58,62 @@ class Courier:
 
     courier_id: str
     on_shift: bool = False
-    order_id: str | None = None
+    # One at most by assignment; a second one is in the hands of who picked up what was not theirs any more.
+    orders: tuple[str, ...] = ()
 
     @property
     def free(self) -> bool:
         """May be offered to an order."""
-        return self.on_shift and self.order_id is None
+        return self.on_shift and not self.orders
 
 
-def wants_courier(job: Job, event: OfOrder | RetryDue) -> bool:
+Input = OfOrder | RetryDue | CourierLeft
+WANTS: frozenset[tuple[State, type]] = frozenset(
+    {(State.NONE, PaymentCompleted), (State.SEARCHING, RetryDue), (State.ASSIGNED, CourierLeft)}
+)
+
+
+def wants_courier(job: Job, event: Input) -> bool:
     """Whether this step would take a courier if one is offered."""
-    return (job.state is State.NONE and isinstance(event, PaymentCompleted)) or (
-        job.state is State.SEARCHING and isinstance(event, RetryDue)
-    )
+    return (job.state, type(event)) in WANTS
 
 
-def step(job: Job, event: OfOrder | RetryDue, offered: str | None = None) -> tuple[Job, list[Outgoing]]:
+def step(job: Job, event: Input, offered: str | None = None) -> tuple[Job, list[Outgoing]]:
     """Fold one event. Facts that come late or twice change nothing; a closed job never works again."""
     match event:
         case OrderCancelled() | OrderDelivered():
             return replace(job, state=State.CLOSED, courier_id=None), []
-        case PaymentCompleted() | RetryDue() if wants_courier(job, event):
+        case PaymentCompleted() | RetryDue() | CourierLeft() if wants_courier(job, event):
             return _assign(job, offered)
-        case OrderPickedUp() if job.state is State.ASSIGNED:
-            return replace(job, state=State.PICKED_UP), []
+        case OrderPickedUp(courier_id) if job.state in {State.SEARCHING, State.ASSIGNED}:
+            return replace(job, state=State.PICKED_UP, courier_id=courier_id), []
     return job, []
 
 
 def _assign(job: Job, offered: str | None) -> tuple[Job, list[Outgoing]]:
     if offered is None:
-        return replace(job, state=State.SEARCHING), []
-    assigned = Job(State.ASSIGNED, offered, job.n + 1)
+        return replace(job, state=State.SEARCHING, courier_id=None), []
+    assigned = replace(job, state=State.ASSIGNED, courier_id=offered, n=job.n + 1)
     return assigned, [DeliveryAssigned(n=assigned.n, courier_id=offered)]
 
 
 def hand_over(order_id: str, before: Job, after: Job, couriers: Mapping[str, Courier]) -> list[Courier]:
-    """The couriers that change when an order's job goes from `before` to `after`: who is let go, then who is taken."""
+    """The couriers that change when an order's job goes from `before` to `after`: who is let go, then who is taken.
+
+    Who is not among `couriers` has never started a shift.
+    """
     if before.courier_id == after.courier_id:
         return []
     changed = []
     if before.courier_id is not None:
-        changed.append(replace(couriers[before.courier_id], order_id=None))
+        former = couriers[before.courier_id]
+        changed.append(replace(former, orders=tuple(one for one in former.orders if one != order_id)))
     if after.courier_id is not None:
-        changed.append(replace(couriers[after.courier_id], order_id=order_id))
+        present = couriers.get(after.courier_id, Courier(after.courier_id))
+        changed.append(replace(present, orders=(*present.orders, order_id)))
     return changed
 
 
 def shift(courier: Courier, event: OfCourier) -> Courier:
-    """Fold a shift. Who ends the shift with an order in hand keeps that order, and gets no further one."""
+    """Fold a shift. Who ends it gets no further order; what that means for the present one is said to its job."""
     return replace(courier, on_shift=isinstance(event, ShiftStarted))

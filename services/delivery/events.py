@@ -37,7 +37,7 @@ class ShiftStarted:
 
 @dataclass(frozen=True, slots=True)
 class ShiftEnded:
-    """The courier (the event's key) takes no further order, and brings the present one to its end."""
+    """The courier (the event's key) takes no further order. What was picked up is brought to its end, no other."""
 
 
 @dataclass(frozen=True, slots=True)

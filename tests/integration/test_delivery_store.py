@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from chassis.database import Database, Transaction
+from chassis.errors import Transient
 from delivery import handlers, store
 from delivery.desk import Desk
 from delivery.domain import RetryDue
@@ -66,6 +67,11 @@ class Delivery:
     def assigned(self) -> list[tuple[str, str]]:
         """(order, courier) of every delivery_assigned, as published."""
         return [tuple(row) for row in self.ask("SELECT key, payload::json->>'courier_id' FROM outbox ORDER BY seq")]
+
+    def numbers(self, order_id: str) -> list[int]:
+        """The `n` of an order's assignments, as published."""
+        rows = self.ask("SELECT key, (payload::json->>'n')::int FROM outbox ORDER BY seq")
+        return [n for key, n in rows if key == order_id]
 
 
 @pytest.fixture
@@ -201,13 +207,112 @@ def test_closed_order_is_searched_for_no_more(delivery: Delivery) -> None:
     assert delivery.assigned() == []
 
 
-def test_ended_shift_keeps_its_order(delivery: Delivery) -> None:
+def test_ended_shift_keeps_what_was_picked_up(delivery: Delivery) -> None:
     """The courier brings the order to its end, and is given no other."""
-    delivery.run(("c2", ShiftEnded()), ("o1", PAID), ("c1", ShiftEnded()))
-    delivery.run(("o1", OrderPickedUp("c1")), ("o2", PAID))
+    delivery.run(("c2", ShiftEnded()), ("o1", PAID))
+    delivery.run(("o1", OrderPickedUp("c1")))
+    delivery.run(("c1", ShiftEnded()), ("o2", PAID))
     assert delivery.jobs() == {"o1": ("PICKED_UP", "c1", 1), "o2": ("SEARCHING", None, 0)}
     delivery.run(("o1", OrderDelivered()))
     assert delivery.couriers()["c1"] == (False, None)
+
+
+def test_ended_shift_before_pick_up(delivery: Delivery) -> None:
+    """The order goes to the next courier in the same commit, or searches, and is never given back to who leaves."""
+    delivery.run(("o1", PAID))
+    delivery.run(("c1", ShiftEnded()))
+    assert delivery.jobs() == {"o1": ("ASSIGNED", "c2", 2)}
+    delivery.run(("c2", ShiftEnded()))
+    assert delivery.jobs() == {"o1": ("SEARCHING", None, 2)}
+    delivery.search()
+    delivery.run(("c1", ShiftStarted()))
+    delivery.search()
+    assert delivery.assigned() == [("o1", "c1"), ("o1", "c2"), ("o1", "c1")]
+    assert delivery.numbers("o1") == [1, 2, 3]
+
+
+def test_ended_and_started_again(delivery: Delivery) -> None:
+    """Both in one batch: the order was let go, and goes to whoever is free, the same courier perhaps."""
+    delivery.run(("c2", ShiftEnded()), ("o1", PAID))
+    delivery.run(("c1", ShiftEnded()), ("c1", ShiftStarted()))
+    assert delivery.jobs() == {"o1": ("SEARCHING", None, 1)}
+    delivery.search()
+    assert delivery.jobs() == {"o1": ("ASSIGNED", "c1", 2)}
+
+
+def test_late_pick_up_by_the_former_courier(delivery: Delivery) -> None:
+    """The order is in the hands of who has it; the courier assigned meanwhile is let go."""
+    delivery.run(("o1", PAID))
+    delivery.run(("c1", ShiftEnded()))
+    delivery.run(("o1", OrderPickedUp("c1")))
+    assert delivery.jobs() == {"o1": ("PICKED_UP", "c1", 2)}
+    assert delivery.couriers() == {"c1": (False, "o1"), "c2": (True, None)}
+    delivery.run(("c1", ShiftStarted()), ("o2", PAID), ("o3", PAID))
+    assert delivery.jobs()["o3"] == ("SEARCHING", None, 0)
+    delivery.run(("o1", OrderDelivered()))
+    delivery.search()
+    assert delivery.jobs()["o3"] == ("ASSIGNED", "c1", 1)
+
+
+def test_two_orders_in_one_hand(delivery: Delivery) -> None:
+    """Who picks up the former order beside the present one is free when both have ended."""
+    delivery.run(("c2", ShiftEnded()), ("o1", PAID))
+    delivery.run(("c1", ShiftEnded()), ("c2", ShiftStarted()))
+    delivery.search()
+    delivery.run(("c1", ShiftStarted()), ("o2", PAID))
+    delivery.run(("o1", OrderPickedUp("c1")))
+    assert delivery.jobs() == {"o1": ("PICKED_UP", "c1", 2), "o2": ("ASSIGNED", "c1", 1)}
+    for order_id in ("o2", "o1"):
+        assert delivery.couriers()["c1"][1] is not None
+        delivery.run((order_id, OrderDelivered()))
+    assert delivery.couriers() == {"c1": (True, None), "c2": (True, None)}
+
+
+def test_given_away_while_waiting(delivery: Delivery) -> None:
+    """Two owners meet: the shift's end waits for the courier's row, finds a new order there, and is tried again."""
+    with ThreadPoolExecutor(1) as other:
+        with delivery.database.transaction() as first:
+            delivery.handle(first, ("o1", PAID))
+            first.execute("SELECT 1").fetchone()
+            second = other.submit(delivery.run, ("c1", ShiftEnded()))
+            until(lambda: delivery.ask(WAITING) == [(1,)], what="the shift's end waits")
+        with pytest.raises(Transient, match="meanwhile"):
+            second.result(10)
+    assert delivery.jobs() == {"o1": ("ASSIGNED", "c1", 1)}
+    delivery.run(("c1", ShiftEnded()))
+    assert delivery.jobs() == {"o1": ("ASSIGNED", "c2", 2)}
+
+
+def test_stranger_is_not_waited_for(delivery: Delivery) -> None:
+    """A pick-up by who was let go needs a row out of the order of locks: held by others, the batch is tried again."""
+    delivery.run(("o1", PAID))
+    delivery.run(("c1", ShiftEnded()))
+    with delivery.database.transaction() as first:
+        delivery.handle(first, ("c1", ShiftStarted()))
+        first.execute("SELECT 1").fetchone()
+        with pytest.raises(Transient):
+            delivery.run(("o1", OrderPickedUp("c1")))
+    delivery.run(("o1", OrderPickedUp("c1")))
+    assert delivery.couriers() == {"c1": (True, "o1"), "c2": (True, None)}
+
+
+def test_courier_nobody_knows(delivery: Delivery) -> None:
+    """The log says who has the food, also when it is somebody whose shift was never read."""
+    delivery.run(("o1", PAID))
+    delivery.run(("o1", OrderPickedUp("c9")))
+    assert delivery.couriers() == {"c1": (True, None), "c2": (True, None), "c9": (False, "o1")}
+
+
+def test_facts_belong_to_the_orders_trace(delivery: Delivery) -> None:
+    """What the search says, and what a shift's end makes true, carries the trace that the order began with."""
+    one = batch(READS, [("o1", PAID)], traceparent="00-order")
+    with delivery.database.transaction() as tx:
+        handlers.handle(tx, one, lambda: None)
+    for left in ("c1", "c2"):
+        delivery.run((left, ShiftEnded()))
+    delivery.run(("c1", ShiftStarted()))
+    delivery.search()
+    assert delivery.ask("SELECT traceparent FROM outbox") == [("00-order",)] * 3
 
 
 def test_poke_when_an_order_waits(delivery: Delivery) -> None:

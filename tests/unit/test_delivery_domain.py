@@ -1,13 +1,15 @@
 """The rules of delivery, under every sequence of facts that hypothesis can think of."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.domain import (
     Courier,
+    CourierLeft,
+    Input,
     Job,
     RetryDue,
     State,
@@ -18,7 +20,6 @@ from delivery.domain import (
 )
 from delivery.events import (
     DeliveryAssigned,
-    OfOrder,
     OrderCancelled,
     OrderDelivered,
     OrderPickedUp,
@@ -27,13 +28,15 @@ from delivery.events import (
     ShiftStarted,
 )
 
-Input = OfOrder | RetryDue
-
 ORDERS = ("o1", "o2", "o3")
 COURIERS = ("c1", "c2")
 
-facts = st.sampled_from(
-    [PaymentCompleted(), OrderPickedUp("c1"), OrderDelivered(), OrderCancelled("customer"), RetryDue()],
+pick_ups = st.builds(OrderPickedUp, st.sampled_from(COURIERS))
+facts = st.one_of(
+    pick_ups,
+    st.sampled_from(
+        [PaymentCompleted(), OrderDelivered(), OrderCancelled("customer"), RetryDue(), CourierLeft()],
+    ),
 )
 shifts = st.sampled_from([ShiftStarted(), ShiftEnded()])
 histories = st.lists(
@@ -56,7 +59,7 @@ class Desk:
         offered = free[0] if free and wants_courier(before, event) else None
         after, facts = step(before, event, offered)
         for courier in hand_over(order_id, before, after, self.couriers):
-            if courier.order_id:
+            if courier.courier_id == offered == after.courier_id:
                 self.given.append(self.couriers[courier.courier_id])
             self.couriers[courier.courier_id] = courier
         self.jobs[order_id] = after
@@ -75,8 +78,8 @@ class Desk:
 def test_couriers_and_jobs_agree(history: list[tuple[str, object]]) -> None:
     """A courier is busy with an order exactly while its job names the courier: none is lost, none is shared."""
     desk = Desk().play(history)
-    by_job = {job.courier_id: order for order, job in desk.jobs.items() if job.courier_id}
-    assert by_job == {c.courier_id: c.order_id for c in desk.couriers.values() if c.order_id}
+    by_job = {(job.courier_id, order) for order, job in desk.jobs.items() if job.courier_id}
+    assert by_job == {(c.courier_id, order) for c in desk.couriers.values() for order in c.orders}
     assert all(
         (job.courier_id is not None) == (job.state in {State.ASSIGNED, State.PICKED_UP}) for job in desk.jobs.values()
     )
@@ -97,11 +100,25 @@ def test_closed_never_works_again(
 
 
 @given(histories)
-def test_one_assignment_an_order(history: list[tuple[str, object]]) -> None:
-    """Repeats and retries do not assign twice: `n` stays 1 until there is a reason for another courier."""
+def test_couriers_are_counted(history: list[tuple[str, object]]) -> None:
+    """`n` counts the couriers of an order from 1: repeats and retries assign nobody twice."""
     desk = Desk().play(history)
-    assert all(count == 1 for count in Counter(key for key, _ in desk.emitted).values())
-    assert all(fact.n == 1 for _, fact in desk.emitted)
+    for order_id in ORDERS:
+        numbers = [fact.n for key, fact in desk.emitted if key == order_id]
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert len(numbers) <= 1 + history.count((order_id, CourierLeft()))
+
+
+@given(histories)
+def test_picked_up_order_keeps_its_courier(history: list[tuple[str, object]]) -> None:
+    """Who has the food has the order until its end, whoever leaves."""
+    desk = Desk()
+    for key, event in history:
+        before = desk.jobs.get(key, Job())
+        desk.play([(key, event)])
+        after = desk.jobs.get(key, Job())
+        if before.state is State.PICKED_UP and after.state is not State.CLOSED:
+            assert after == before
 
 
 @given(histories)
@@ -115,8 +132,8 @@ def test_repeated_event_changes_nothing(history: list[tuple[str, object]]) -> No
     """The second guard beside the inbox: a fact read twice in a row leaves the same state, and says nothing new."""
     once, twice = Desk(), Desk()
     for key, event in history:
-        if isinstance(event, RetryDue):
-            continue  # not a fact of the log
+        if isinstance(event, RetryDue | CourierLeft):
+            continue  # not facts of the log
         once.play([(key, event)])
         twice.play([(key, event), (key, event)])
     assert once == twice
@@ -137,12 +154,40 @@ def test_paid_after_cancelled_stays_closed() -> None:
     assert step(closed, PaymentCompleted(), "c1") == (closed, [])
 
 
-def test_shift_end_keeps_order() -> None:
-    """Who goes off shift brings the order in hand to its end, and is not free afterwards."""
-    busy = shift(Courier("c1", on_shift=True, order_id="o1"), ShiftEnded())
-    assert busy.order_id == "o1"
-    after = hand_over("o1", Job(State.ASSIGNED, "c1", 1), Job(State.CLOSED, None, 1), {"c1": busy})
-    assert [c.free for c in after] == [False]
+def test_leaving_courier_is_replaced() -> None:
+    """Before pick-up the next one takes over, counted on; with nobody free the order searches."""
+    job = Job(State.ASSIGNED, "c1", 1)
+    assert step(job, CourierLeft(), "c2") == (Job(State.ASSIGNED, "c2", 2), [DeliveryAssigned(2, "c2")])
+    waiting, said = step(job, CourierLeft(), None)
+    assert (waiting, said) == (Job(State.SEARCHING, None, 1), [])
+    assert step(waiting, RetryDue(), "c1")[1] == [DeliveryAssigned(2, "c1")]
+
+
+def test_pick_up_says_who_has_it() -> None:
+    """The former courier was faster: the order is theirs, and the new one is let go."""
+    couriers = {"c1": Courier("c1"), "c2": Courier("c2", True, ("o1",))}
+    before = Job(State.ASSIGNED, "c2", 2)
+    after, said = step(before, OrderPickedUp("c1"))
+    assert (after, said) == (replace(before, state=State.PICKED_UP, courier_id="c1"), [])
+    assert hand_over("o1", before, after, couriers) == [Courier("c2", True), Courier("c1", False, ("o1",))]
+    assert step(Job(State.SEARCHING, None, 1), OrderPickedUp("c1"))[0] == Job(State.PICKED_UP, "c1", 1)
+
+
+def test_two_orders_in_hand() -> None:
+    """Who picked up an order beside the assigned one is free when both have ended."""
+    both = Courier("c1", True, ("o1", "o2"))
+    (after,) = hand_over("o1", Job(State.PICKED_UP, "c1", 1), Job(State.CLOSED, None, 1), {"c1": both})
+    assert (after.orders, after.free) == (("o2",), False)
+    (last,) = hand_over("o2", Job(State.ASSIGNED, "c1", 1), Job(State.CLOSED, None, 1), {"c1": after})
+    assert last.free
+
+
+def test_courier_off_shift_stays_busy() -> None:
+    """A shift that starts with an order still in hand makes nobody free before that order's end."""
+    busy = shift(shift(Courier("c1", True, ("o1",)), ShiftEnded()), ShiftStarted())
+    assert not busy.free
+    (after,) = hand_over("o1", Job(State.PICKED_UP, "c1", 1), Job(State.CLOSED, None, 1), {"c1": busy})
+    assert after.free
 
 
 def test_no_courier_wanted_twice() -> None:
@@ -151,3 +196,4 @@ def test_no_courier_wanted_twice() -> None:
     assert not wants_courier(Job(State.SEARCHING), PaymentCompleted())
     assert not wants_courier(Job(State.CLOSED), PaymentCompleted())
     assert not wants_courier(Job(State.ASSIGNED, "c1", 1), RetryDue())
+    assert not wants_courier(Job(State.PICKED_UP, "c1", 1), CourierLeft())

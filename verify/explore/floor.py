@@ -30,16 +30,19 @@ class Delivery(Service):
 
     def decide(self, events: Sequence[Read]) -> Work:
         keys = {key for key, _ in events}
-        mine = {c.courier_id: c for c in self.couriers.values() if c.courier_id in keys or c.order_id in keys}
-        desk = delivery_desk.Desk({o: job for o, job in self.jobs.items() if o in keys}, mine)
-        desk.offer(self._free(delivery_desk.couriers_needed(events, desk.jobs)))
-        said = []
+        jobs = {o: job for o, job in self.jobs.items() if o in keys or job.courier_id in keys}
+        named = keys | {jobs[key].courier_id for key in keys & jobs.keys()}
+        desk = delivery_desk.Desk(jobs, {c: courier for c, courier in self.couriers.items() if c in named})
+        desk.put(self.couriers[c] for c in desk.strangers(events) if c in self.couriers)
+        desk.offer(self._free(desk.couriers_needed(events)))
+        said: delivery_desk.Said = []
         for key, event in events:
             if isinstance(event, delivery_events.OfCourier):
-                desk.shift(key, event)
+                said += desk.shift(key, event)
             elif self.rules.remember_closed or not self._forgets(desk.jobs.get(key), event):
-                said += [_said(key, delivery_events.TYPE_OF[type(fact)], fact) for fact in desk.order(key, event)]
-        return Work(lambda: self._save(desk, said), frozenset(keys | desk.couriers.keys()))
+                said += desk.order(key, event)
+        facts = [_said(o, delivery_events.TYPE_OF[type(fact)], fact) for o, fact in said]
+        return Work(lambda: self._save(desk, facts), frozenset(keys | jobs.keys() | desk.couriers.keys()))
 
     def _forgets(self, job: delivery_rules.Job | None, event: object) -> bool:
         """The control: an end is remembered only where a courier is to be let go."""
@@ -67,7 +70,7 @@ class Delivery(Service):
         orders = self.searching()
         desk = delivery_desk.Desk({o: self.jobs[o] for o in orders}, {})
         desk.offer(self._free(len(orders), self.locked))
-        facts = [(o, fact) for o in orders for fact in desk.order(o, delivery_rules.RetryDue())]
+        facts = [said for o in orders for said in desk.order(o, delivery_rules.RetryDue())]
         self._save(desk, [_said(o, delivery_events.TYPE_OF[type(fact)], fact) for o, fact in facts])
 
 

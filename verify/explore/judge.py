@@ -14,6 +14,7 @@ from itertools import pairwise
 import msgspec
 
 from api.domain import Order, Status, replay
+from delivery import events
 from explore.log import JOURNAL, ORDERS, Record, Rules
 from explore.world import COURIERS, KITCHENS, PORTIONS, World
 
@@ -21,7 +22,7 @@ PATH = ("NONE", "PLACED", "PAID", "COURIER_ASSIGNED", "ACCEPTED", "READY", "PICK
 LEGAL = {*pairwise(PATH), *((status, "CANCELLED") for status in PATH[1:-1])}
 SETTLEMENTS = ("payment_refunded", "payment_released", "refund_failed")
 ONCE = (
-    *("order_created", "payment_completed", "delivery_assigned", "order_accepted", "items_out_of_stock"),
+    *("order_created", "payment_completed", "order_accepted", "items_out_of_stock"),
     *("order_picked_up", "order_delivered", "order_cancelled"),
 )
 
@@ -74,6 +75,7 @@ def judge(world: World) -> Iterator[str]:
         yield from _ends(order, types)
         yield from _versions(world, order)
         yield from _once(facts[order.id], types)
+        yield from _assignments(world, order.id)
         yield from _at_rest(world, order)
     yield from _topics(world)
     yield from _resources(world)
@@ -138,6 +140,21 @@ def _once(facts: list[Record], types: Counter[str]) -> Iterator[str]:
         yield "I7: order_ready emitted twice"
 
 
+def _assignments(world: World, order_id: str) -> Iterator[str]:
+    """Couriers are counted from 1, and one is replaced only for a shift that ended."""
+    ended: Counter[str] = Counter()
+    given: list[events.DeliveryAssigned] = []
+    for said in (record.said for record in world.log.wal):
+        ended[said.key] += said.type == "shift_ended"
+        if (said.type, said.key) == ("delivery_assigned", order_id):
+            given.append(said.data)
+            replaced = Counter(fact.courier_id for fact in given[:-1])
+            if any(times > ended[courier_id] for courier_id, times in replaced.items()):
+                yield "I7: a courier is replaced who did not leave"
+    if [fact.n for fact in given] != list(range(1, len(given) + 1)):
+        yield f"I7: assignments counted {[fact.n for fact in given]}"
+
+
 def _at_rest(world: World, order: Order) -> Iterator[str]:
     """I7: nobody works on a closed order."""
     job = world.delivery.jobs.get(order.id)
@@ -169,7 +186,7 @@ def _resources(world: World) -> Iterator[str]:
     """I7: couriers are free, stock is back unless a dish was ready."""
     if sorted(world.delivery.couriers) != sorted(COURIERS):
         yield "I7: a courier is gone"
-    if any(courier.order_id for courier in world.delivery.couriers.values()):
+    if any(courier.orders for courier in world.delivery.couriers.values()):
         yield "I7: a courier is not free"
     for kitchen in KITCHENS:
         place = (kitchen, "dish")
