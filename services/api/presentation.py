@@ -88,7 +88,7 @@ class Presentation:
         ended = order.cancellation
         return row.get(second, row["*"]).format(
             restaurant=order.restaurant_name,
-            courier=order.courier_id,
+            courier=order.courier_id or "",
             decline=_of(self._texts.declines, order.payment.failure),
             cancellation=_of(self._texts.cancellations, ended.reason if ended else None),
             money=_of(self._texts.money, order.payment.status),
