@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
-from api import handlers
+from api import handlers, rest
 from api.app import GraphQL, application
 from api.commands import Commands
 from api.events import READS
@@ -85,9 +86,10 @@ class Http:
         presentation = Presentation.load(settings.presentation_path, settings.allowances)
         schema, tokens = executable(settings.schema_path), Tokens(settings.jwt_secret)
         endpoint = GraphQL(schema, self._database, commands, tokens, presentation)
+        orders = rest.Orders(self._database, commands, tokens, presentation)
         self._server = Server(
             uvicorn.Config(
-                application(endpoint, self._lifespan),
+                application(endpoint, self._lifespan, Mount("/", rest.application(orders))),
                 host=settings.http_host,
                 port=settings.http_port,
                 loop="uvloop",

@@ -28,7 +28,7 @@ from graphql import (
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan
 
 from api import meters
@@ -171,9 +171,7 @@ class GraphQL:
             principal = self._tokens.principal(request.headers.get("authorization"))
         except InvalidToken as error:
             raise Refusal(401, "UNAUTHENTICATED", "The token is not valid, or not any more.") from error
-        trace = request.headers.get("traceparent", "")
-        known = trace if TRACEPARENT.fullmatch(trace) else None
-        return Context(principal, known, self._database, self._commands, self._presentation)
+        return Context(principal, trace_of(request), self._database, self._commands, self._presentation)
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
@@ -191,8 +189,8 @@ def _field(operation: OperationDefinitionNode) -> str:
     return first.name.value if isinstance(first, FieldNode) else "fragment"
 
 
-async def _body(request: Request) -> Body:
-    """The decoded body; never more than MAX_BODY of it is read."""
+async def body_of(request: Request) -> bytes:
+    """The JSON that was posted; never more than MAX_BODY of it is read. Raises Refusal with 415 or 413."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != PLAIN:
         raise Refusal(415, "BAD_USER_INPUT", f"Post {PLAIN}.")
     raw = bytearray()
@@ -200,6 +198,17 @@ async def _body(request: Request) -> Body:
         raw += chunk
         if len(raw) > MAX_BODY:
             raise Refusal(413, "BAD_USER_INPUT", f"A request is at most {MAX_BODY} bytes.")
+    return bytes(raw)
+
+
+def trace_of(request: Request) -> str | None:
+    """The trace that the caller is in."""
+    trace = request.headers.get("traceparent", "")
+    return trace if TRACEPARENT.fullmatch(trace) else None
+
+
+async def _body(request: Request) -> Body:
+    raw = await body_of(request)
     try:
         return _decoder.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -210,6 +219,6 @@ def _response(status: int, answer: dict[str, Any], kind: str) -> Response:
     return Response(msgspec.json.encode(answer), status, media_type=kind)
 
 
-def application(graphql: GraphQL, lifespan: Lifespan[Starlette]) -> Starlette:
+def application(graphql: GraphQL, lifespan: Lifespan[Starlette], *others: BaseRoute) -> Starlette:
     """The ASGI application."""
-    return Starlette(routes=[Route("/graphql", graphql.__call__, methods=["POST"])], lifespan=lifespan)
+    return Starlette(routes=[Route("/graphql", graphql.__call__, methods=["POST"]), *others], lifespan=lifespan)

@@ -47,10 +47,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The order as it is now, and why the rules said no; both when a principal's own order refused."""
+    """The order as it is now, and why the rules said no; both when a principal's own order refused.
+
+    `repeated`: the order was there before, by the same key.
+    """
 
     order: Order | None
     refusal: Refused | None = None
+    repeated: bool = False
 
 
 class Commands:
@@ -67,7 +71,7 @@ class Commands:
             check_request(request.key, request.restaurant_id, request.lines, request.payment_method)
             async with self._database.connection() as db:
                 order = await self._place_from_memory(db, request, trace)
-                return Outcome(order or await self._place(db, request, trace))
+                return Outcome(order) if order else await self._place(db, request, trace)
         except Refused as refusal:
             return Outcome(None, refusal)
 
@@ -79,16 +83,16 @@ class Commands:
         except Refused:
             return None
 
-    async def _place(self, db: AsyncTransaction, request: Request, trace: str | None) -> Order:
+    async def _place(self, db: AsyncTransaction, request: Request, trace: str | None) -> Outcome:
         """The key decides first, then the menu as it is now."""
         for _ in range(TRIES):
             known = await queries.recall(db, request.customer_id, request.key, request.restaurant_id)
             if known.order is not None:
-                return _same(request, known.input, known.order)
+                return Outcome(_same(request, known.input, known.order), repeated=True)
             self._remember(request.restaurant_id, known.offer)
             order = await self._write_placed(db, request, known.offer, trace)
             if order is not None:
-                return order
+                return Outcome(order)
         raise Transient("the menu changes faster than an order can be placed")
 
     async def _write_placed(

@@ -66,7 +66,7 @@ async def refuse(_: Request, error: Exception) -> Response:
     """What the router refuses."""
     if not isinstance(error, HTTPException):
         raise error
-    return told(problems.of_status(error.status_code, error.headers))
+    return told(problems.of_status(error.status_code, headers=error.headers))
 
 
 def application(endpoint: Endpoint, polls: Polls) -> Starlette:

@@ -11,8 +11,9 @@ import httpx
 import jwt
 import psycopg
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
-from api import events, settings
+from api import events, rest, settings
 from api.__main__ import build
 from api.app import GraphQL, application
 from api.commands import Commands
@@ -186,12 +187,13 @@ async def opened(url: str) -> AsyncIterator[Client]:
     presentation = Presentation.load(settings.PRESENTATION, ALLOWANCES)
     commands = Commands(database, ALLOWANCES)
     endpoint = GraphQL(executable(settings.SDL), database, commands, Tokens(SECRET), presentation)
+    orders = Mount("/", rest.application(rest.Orders(database, commands, Tokens(SECRET), presentation)))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
 
-    transport = httpx.ASGITransport(application(endpoint, lifespan))
+    transport = httpx.ASGITransport(application(endpoint, lifespan, orders))
     await database.open()
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
         yield Client(http)
