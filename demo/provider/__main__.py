@@ -5,10 +5,12 @@ import time
 import uvicorn
 
 from provider.app import create_app
+from provider.connection import Connection
 from provider.settings import load
 from provider.store import Store
 
 KEEP_ALIVE_SECONDS = 75  # longer than a worker's pause, so that its connection is there for the next call
+END_SECONDS = 3  # for calls under way; one that hangs is not waited for
 
 
 def main() -> None:
@@ -20,13 +22,14 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",  # sets TCP_NODELAY; without it each answer waits 40 ms for a delayed ACK
-        http="httptools",
+        http=Connection,  # by httptools
         ws="none",
         lifespan="off",
         access_log=False,
         server_header=False,
         log_level="warning",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=END_SECONDS,
     )
     try:
         uvicorn.Server(config).run()

@@ -13,10 +13,11 @@ import msgspec
 from provider import domain, errors
 from provider.domain import Intent, Status
 from provider.errors import Json, Refusal
-from provider.store import Line, Store
+from provider.store import REFUSED, Line, Store
 
 Params = Mapping[str, str]
 Outcome = tuple[str, int, Json, Intent | None, int | None]  # type, status, body, new state, amount that moved
+Refuses = Callable[[str, str | None], bool]  # the refund of an intent, and of which order it is
 Action = Callable[["Bank", str, Params], Outcome]
 
 
@@ -26,10 +27,11 @@ def new_id(prefix: str) -> str:
 
 
 class Bank:
-    """Executes requests against the store."""
+    """Executes requests against the store. `refuses` decides which charges turn out to be disputed."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, refuses: Refuses = lambda _intent, _order: False) -> None:
         self._store = store
+        self._refuses = refuses
 
     def get(self, intent_id: str) -> Intent:
         """The intent; raises a Refusal (404) when there is none."""
@@ -46,7 +48,7 @@ class Bank:
             if not refusal.executed:
                 raise
             intent, body = None, refusal.body
-            line.type, line.status = "request.refused", refusal.status
+            line.type, line.status = REFUSED, refusal.status
         about = intent or self._store.intents.get(target or params.get("payment_intent", ""))
         if about is not None:
             line.intent, line.order_id = about.id, about.metadata.get("order_id")
@@ -81,5 +83,7 @@ class Bank:
         if target not in self._store.intents:
             raise errors.no_such("payment_intent", target, param="payment_intent", status=400)
         intent, amount = domain.refund(self.get(target), params)
+        if target in self._store.disputed or self._refuses(target, intent.metadata.get("order_id")):
+            raise errors.disputed(intent.charge)
         shown = domain.refund_json(intent, amount, refund_id=new_id("re_"), now=int(time.time()))
         return "refund.created", 200, shown, intent, amount

@@ -5,6 +5,7 @@ from typing import Any
 from provider.cards import Decline
 
 Json = dict[str, Any]
+CHARGE_DISPUTED = "charge_disputed"
 
 
 class Refusal(Exception):
@@ -72,6 +73,22 @@ def unexpected_state(message: str, intent: Json) -> Refusal:
 def not_refundable(message: str, code: str | None = None) -> Refusal:
     """A refund that the charge does not allow."""
     return Refusal(400, _invalid(message, code=code), executed=True)
+
+
+def disputed(charge: str | None) -> Refusal:
+    """A refund of a charge that the card's owner has disputed at the bank."""
+    return not_refundable(f"Charge {charge} has been charged back; cannot issue a refund.", CHARGE_DISPUTED)
+
+
+def unavailable() -> Refusal:
+    """Nothing was executed."""
+    message = "The service is temporarily unavailable. Please try again later."
+    return Refusal(503, {"type": "api_error", "message": message})
+
+
+def broken() -> Refusal:
+    """What was executed is not said."""
+    return Refusal(500, {"type": "api_error", "message": "An unknown error occurred."})
 
 
 def decline_json(decline: Decline, charge: str) -> Json:

@@ -15,7 +15,9 @@ from typing import Any
 import msgspec
 
 from provider.domain import Intent, intent_of
+from provider.errors import CHARGE_DISPUTED
 
+REFUSED = "request.refused"
 KEY_KEPT_SECONDS = 24 * 3600  # Stripe may forget a key after 24 hours; checked when the file is read
 
 
@@ -50,6 +52,7 @@ class Store:
     def __init__(self, path: Path, now: float) -> None:
         self.intents: dict[str, Intent] = {}
         self.keys: dict[str, Saved] = {}
+        self.disputed: set[str] = set()  # intents whose charge cannot be refunded any more
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640)
         self._encode = msgspec.json.Encoder().encode
@@ -81,6 +84,8 @@ class Store:
         os.close(self._file)
 
     def _remember(self, line: Line, length: int) -> None:
+        if line.type == REFUSED and line.intent and _code(line.body) == CHARGE_DISPUTED:
+            self.disputed.add(line.intent)
         if line.key is not None and line.fingerprint is not None:
             self.keys[line.key] = Saved(line.fingerprint, self._end, length)
         self._end += length
@@ -112,3 +117,9 @@ class Store:
             return
         before_refunds = self.intents[shown["id"]].refunded if shown["id"] in self.intents else 0
         self.intents[shown["id"]] = intent_of(shown, before_refunds)
+
+
+def _code(body: msgspec.Raw) -> str:
+    """Of an error's answer."""
+    code: str = msgspec.json.decode(body)["error"].get("code", "")
+    return code

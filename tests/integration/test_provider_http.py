@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 import stripe
 
+from ground.provider_faults import ProviderFaults
 from ground.waiting import until
 from tests.support.payment_provider import KEY, ROOT, RunningProvider, running_provider
 
@@ -244,6 +245,68 @@ def test_missing_settings_are_named(tmp_path: Path) -> None:
     assert ended.returncode == 78
     no_key = f"PROVIDER_KEY is not set, and there is no file {tmp_path}/PROVIDER_KEY"
     assert ended.stderr.splitlines() == [no_key, "PROVIDER_LOG is not set", "HTTP_PORT is not a number"]
+
+
+def refused(call: Callable[[], object]) -> stripe.StripeError:
+    """The SDK's error of a call that fails."""
+    with pytest.raises(stripe.StripeError) as error:
+        call()
+    return error.value
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "executed"),
+    [
+        ("unavailable", 503, 0),
+        ("lose_request", None, 0),
+        ("error_after", 500, 1),
+        ("lose_answer", None, 1),
+    ],
+)
+def test_faults_answer_badly(provider: RunningProvider, fault: str, status: int | None, executed: int) -> None:
+    """By a status, or by a connection that is closed without a word. What was executed is in the log all the same."""
+    client = provider.client()
+    with provider.faults.during(**{fault: 1}):
+        error = refused(lambda: create(client, "key-6"))
+    assert (error.http_status, len(provider.lines("payment_intent.created"))) == (status, executed)
+    assert (provider.faults.look()["done"], provider.faults.look()["orders"]) == ({fault: 1}, ["key-6"])
+    assert create(client, "key-6").id == provider.lines("payment_intent.created")[0]["intent"]
+
+
+def test_hanging_call_is_executed_late(provider: RunningProvider) -> None:
+    """Who gave up waiting has asked all the same; nobody else waits meanwhile."""
+    with provider.faults.during(hang=1, hang_seconds=2):
+        hasty = stripe.StripeClient(
+            KEY,
+            base_addresses={"api": provider.url},
+            max_network_retries=0,
+            http_client=stripe.HTTPXClient(timeout=0.2, allow_sync_methods=True),
+        )
+        refused(lambda: create(hasty, "key-7"))
+        assert provider.lines("payment_intent.created") == []
+    create(provider.client(), "key-8")
+    until(lambda: [line["key"] for line in provider.lines("payment_intent.created")] == ["key-8", "key-7"])
+
+
+def test_refused_refund_is_stripes(provider: RunningProvider) -> None:
+    """A disputed charge: an invalid request with Stripe's code, for good, and the money stays where it is."""
+    client = provider.client()
+    intent = confirm(client, create(client).id)
+    with provider.faults.during(refuse_refunds=1):
+        first = refused(lambda: client.v1.refunds.create({"payment_intent": intent.id}))
+    second = refused(lambda: client.v1.refunds.create({"payment_intent": intent.id}))
+    assert isinstance(first, stripe.InvalidRequestError)
+    assert (first.http_status, first.code, second.code) == (400, "charge_disputed", "charge_disputed")
+    assert provider.lines("refund.created") == []
+
+
+def test_trouble_needs_the_key(provider: RunningProvider) -> None:
+    """401 for anybody else, and 400 for a fault that does not exist."""
+    for faults, status in ((ProviderFaults(provider.url, "sk_other"), 401), (provider.faults, 400)):
+        with pytest.raises(urllib.error.HTTPError) as error:
+            faults.set(hnag=1)
+        error.value.close()
+        assert error.value.code == status
 
 
 def test_answers_do_not_wait_for_acks(provider: RunningProvider) -> None:

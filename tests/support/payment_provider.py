@@ -15,6 +15,7 @@ from typing import Any
 import stripe
 
 from ground.ports import free_port
+from ground.provider_faults import ProviderFaults
 from ground.waiting import until
 
 KEY = "sk_test_provider"
@@ -34,6 +35,11 @@ class RunningProvider:
     def url(self) -> str:
         """Where it answers."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def faults(self) -> ProviderFaults:
+        """What makes trouble there."""
+        return ProviderFaults(self.url, KEY)
 
     def start(self) -> None:
         """Start, and wait until it answers."""

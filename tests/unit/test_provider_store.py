@@ -86,6 +86,18 @@ def test_unknown_intent_leaves_no_line(tmp_path: Path) -> None:
     assert (lines(tmp_path / "log"), store.keys) == ([], {})
 
 
+def test_disputed_charge_is_never_refunded(tmp_path: Path) -> None:
+    """Once the bank has refused, it refuses after any restart; the log says so, and names the order."""
+    first = Store(tmp_path / "log", NOW)
+    bank = Bank(first, refuses=lambda _intent, _order: True)
+    intent = create(bank)
+    bank.execute(Bank.confirm, intent, {"payment_method": "pm_card_visa"}, request())
+    bank.execute(Bank.refund, "", {"payment_intent": intent}, request())
+    again = Bank(Store(tmp_path / "log", NOW)).execute(Bank.refund, "", {"payment_intent": intent}, request())
+    assert b'"code":"charge_disputed"' in bytes(again.body)
+    assert [(line["type"], line["order_id"]) for line in lines(tmp_path / "log")[2:]] == [("request.refused", "o1")] * 2
+
+
 def test_key_gives_the_first_answer_again(tmp_path: Path) -> None:
     """Also after a restart, and byte for byte."""
     create(Bank(Store(tmp_path / "log", NOW)), "k1")
