@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from unittest import mock
 
 import psycopg
@@ -12,74 +12,12 @@ import pytest
 from chassis import inbox, positions
 from chassis.batch import Batch
 from chassis.database import Database, Transaction
-from chassis.envelope import Event, Record
 from chassis.errors import Fatal, Poison, Transient
 from chassis.kafka import Place
 from ground.waiting import until
-from tests.support.counting import Counting, Happened, count, make_schema, running
+from tests.support.counting import Counting, bad, count, decide, happen, poison_when, running
 from tests.support.databases import TestServer
-from tests.support.worlds import FakeWorld, OwnBroker, RealWorld, World, publish, repeat, running_broker
-
-
-@pytest.fixture(scope="session")
-def real_broker() -> Iterator[OwnBroker]:
-    """One broker for the run."""
-    with running_broker() as process:
-        yield process
-
-
-@pytest.fixture
-def fake() -> FakeWorld:
-    """A log in memory, for faults that a real broker does not do on demand."""
-    return FakeWorld()
-
-
-@pytest.fixture(params=["fake", "real"])
-def world(request: pytest.FixtureRequest) -> World:
-    """The same test on both."""
-    return FakeWorld() if request.param == "fake" else RealWorld(request.getfixturevalue("real_broker").bootstrap)
-
-
-@pytest.fixture(scope="session")
-def template(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A database with the counting service's schema, to be cloned."""
-    name = postgres.create()
-    make_schema(postgres.url(database=name), tmp_path_factory.mktemp("services"))
-    return name
-
-
-@pytest.fixture
-def counting(postgres: TestServer, template: str, request: pytest.FixtureRequest) -> Iterator[Counting]:
-    """The counting service in a database of its own, reading the test's topic."""
-    log = request.getfixturevalue("world" if "world" in request.fixturenames else "fake")
-    name = postgres.create(template)
-    made = Counting(postgres.url("counting", name), log.topic)
-    yield made
-    for database in made.databases:
-        database.close()
-    postgres.drop(name)
-
-
-def happen(world: World, key: str, *numbers: int, kind: str = "happened") -> list[Record]:
-    """Append events of one key."""
-    return [publish(world, Event(world.topic, key, kind, Happened(number))) for number in numbers]
-
-
-def bad(world: World, key: str) -> Record:
-    """Append an event of a known type with a body that is not its own."""
-    return publish(world, Event(world.topic, key, "happened", {"number": "many"}))
-
-
-def poison_when(number: int) -> Callable[[Transaction, Batch], None]:
-    """A handler that calls one number poison."""
-
-    def handle(tx: Transaction, batch: Batch) -> None:
-        for event in batch.events:
-            if event.data.number == number:
-                raise Poison("not this one", event)
-        count(tx, batch)
-
-    return handle
+from tests.support.worlds import FakeWorld, World, repeat
 
 
 def test_events_are_counted_in_order(counting: Counting, world: World) -> None:
@@ -332,8 +270,7 @@ def test_released_keys_are_drained_in_order(counting: Counting, world: World) ->
     with running(counting.consumer(world.log())):
         happen(world, "a", 4)
         until(lambda: len(counting.rows("SELECT 1 FROM parked")) == 4)
-        with psycopg.connect(counting.url, autocommit=True) as db:
-            db.execute("UPDATE parked SET state = 'released' WHERE state = 'head'")
+        decide(counting, "released")
         until(lambda: counting.seen() == {"a": [1, 2, 3, 4]})
         happen(world, "a", 5)
         until(lambda: counting.seen() == {"a": [1, 2, 3, 4, 5]})
@@ -345,11 +282,9 @@ def test_released_poison_is_parked_again(counting: Counting, world: World) -> No
     happen(world, "a", 1, 2)
     with running(counting.consumer(world.log(), poison_when(1))):
         until(lambda: len(counting.rows("SELECT 1 FROM parked")) == 2)
-        with psycopg.connect(counting.url, autocommit=True) as db:
-            db.execute("UPDATE parked SET state = 'released' WHERE state = 'head'")
+        decide(counting, "released")
         until(lambda: counting.rows("SELECT attempts FROM parked WHERE state = 'head'") == [(2,)])
-        with psycopg.connect(counting.url, autocommit=True) as db:
-            db.execute("UPDATE parked SET state = 'discarded' WHERE state = 'head'")
+        decide(counting, "discarded")
         until(lambda: counting.seen() == {"a": [2]})
     assert counting.rows("SELECT 1 FROM parked") == []
 

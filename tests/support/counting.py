@@ -13,10 +13,13 @@ import psycopg
 from chassis.batch import Batch
 from chassis.consumer import Consumer, Timer
 from chassis.database import Database, Transaction
-from chassis.envelope import Event
+from chassis.envelope import Event, Reads, Record
+from chassis.errors import Poison
 from chassis.kafka import Log
 from chassis.migrate import migrate
 from chassis.outbox import publish
+from tests.support import worlds
+from tests.support.worlds import World
 
 TOPIC = "counted.events"
 
@@ -57,6 +60,9 @@ def count(tx: Transaction, batch: Batch) -> None:
     publish(tx, [Event(TOPIC, e.key, "counted", Counted(e.data.number)) for e in batch.events])
 
 
+READS: Reads = {"happened": Happened, "urgent": Happened}
+
+
 @dataclass
 class Counting:
     """The service's database, and what was counted in it."""
@@ -65,28 +71,34 @@ class Counting:
     topic: str = TOPIC
     databases: list[Database] = field(default_factory=list)
 
-    def consumer(
+    def consumer(  # noqa: PLR0917
         self,
         log: Log,
         handle: Callable[[Transaction, Batch], None] = count,
         timers: Sequence[Timer] = (),
         passes: frozenset[str] = frozenset(),
         forgetful: frozenset[str] = frozenset(),
+        reads: Reads = READS,
+        more: Sequence[str] = (),
     ) -> Consumer:
-        """A consumer of the service, not started."""
+        """A consumer of the service, not started; `more` are further topics."""
         database = Database(self.url, "counting")
         self.databases.append(database)
         return Consumer(
             name="counting",
             database=database,
             log=log,
-            topics=[self.topic],
-            reads={"happened": Happened, "urgent": Happened},
+            topics=[self.topic, *more],
+            reads=reads,
             handle=handle,
             timers=timers,
             passes=passes,
             forgetful=forgetful,
         )
+
+    def parked(self) -> list[tuple[object, ...]]:
+        """Key and state of what is parked, in the order it is drained."""
+        return self.rows('SELECT key, state FROM parked ORDER BY key, "offset"')
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Ask the database from outside."""
@@ -130,3 +142,35 @@ def running(*consumers: Consumer) -> Iterator[list[BaseException]]:
         for thread in threads:
             thread.join(10)
             assert not thread.is_alive(), "a consumer did not stop"
+
+
+def happen(world: World, key: str, *numbers: int, kind: str = "happened") -> list[Record]:
+    """Append events of one key."""
+    return [worlds.publish(world, Event(world.topic, key, kind, Happened(number))) for number in numbers]
+
+
+def bad(world: World, key: str) -> Record:
+    """Append an event of a known type with a body that is not its own."""
+    return worlds.publish(world, Event(world.topic, key, "happened", {"number": "many"}))
+
+
+def poison_when(*numbers: int) -> Callable[[Transaction, Batch], None]:
+    """A handler that calls these numbers poison."""
+
+    def handle(tx: Transaction, batch: Batch) -> None:
+        for event in batch.events:
+            if event.data.number in numbers:
+                raise Poison("not this one", event)
+        count(tx, batch)
+
+    return handle
+
+
+def decide(counting: Counting, state: str, key: str = "a") -> None:
+    """Be the person who decides on the key's head."""
+    with psycopg.connect(counting.url, autocommit=True) as db:
+        db.execute(
+            "UPDATE parked SET state = %s, who = 'ann', why = 'so be it', decided = now()"
+            " WHERE state = 'head' AND key = %s",
+            [state, key],
+        )

@@ -17,11 +17,13 @@ from chassis.errors import Transient
 from chassis.kafka import KafkaLog, Log, Place
 from chassis.settings import ServiceSettings
 from chassis.testing import FakeBroker
+from chassis.testing.log import as_bytes
 from chassis.topics import create_topics
 from ground.waiting import until
 from tests.support.parts import own_parts
 
 PARTITIONS = 3
+Headers = Mapping[str, str | bytes | None]
 
 
 class World(Protocol):
@@ -29,7 +31,7 @@ class World(Protocol):
 
     topic: str
 
-    def append(self, key: bytes, value: bytes | None, headers: Mapping[str, str]) -> Record:
+    def append(self, key: bytes | None, value: bytes | None, headers: Headers) -> Record:
         """Any record, also one no producer of ours would write."""
 
     def log(self) -> Log:
@@ -54,8 +56,7 @@ def publish(world: World, event: Event, source: str = "outside") -> Record:
 
 def repeat(world: World, record: Record) -> Record:
     """Append the record once more, as CDC does after a crash."""
-    headers = {name: (value or b"").decode() for name, value in record.headers}
-    return world.append(record.key or b"", record.value, headers)
+    return world.append(record.key, record.value, dict(record.headers))
 
 
 class FakeWorld:
@@ -65,7 +66,7 @@ class FakeWorld:
         self.topic = "counted.events"
         self.broker = FakeBroker({self.topic: PARTITIONS})
 
-    def append(self, key: bytes, value: bytes | None, headers: Mapping[str, str]) -> Record:
+    def append(self, key: bytes | None, value: bytes | None, headers: Headers) -> Record:
         return self.broker.append(self.topic, key, value, headers)
 
     def log(self) -> Log:
@@ -86,13 +87,14 @@ class RealWorld:
     def __init__(self, bootstrap: str) -> None:
         self.topic = f"counted.{uuid.uuid4().hex[:12]}"
         self._settings = ServiceSettings(database_url="unused", kafka_bootstrap=bootstrap)
-        self._producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 0})
+        client = {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random"}
+        self._producer = Producer({**client, "linger.ms": 0, "message.max.bytes": 2_000_000})
         self._admin = AdminClient({"bootstrap.servers": bootstrap})
         create_topics(bootstrap, {self.topic: {"partitions": PARTITIONS}})
 
-    def append(self, key: bytes, value: bytes | None, headers: Mapping[str, str]) -> Record:
+    def append(self, key: bytes | None, value: bytes | None, headers: Headers) -> Record:
         done: list[Message] = []
-        rows = [(name, text.encode()) for name, text in headers.items()]
+        rows = [(name, as_bytes(held)) for name, held in headers.items()]
         self._producer.produce(
             self.topic,
             key=key,

@@ -8,7 +8,10 @@ from uuid import UUID
 
 from chassis import inbox, parked, positions
 from chassis.database import Transaction
-from chassis.envelope import Reader, Received, Record, Unreadable, key_of
+from chassis.envelope import NO_KEY, Reader, Received, Record, Unreadable, key_of
+from chassis.failpoints import reach
+from chassis.kafka import Place
+from chassis.owned import place_of
 from chassis.telemetry import metrics
 
 
@@ -93,36 +96,45 @@ class Attempt:
         def resolve() -> list[Received]:
             if len(moved.fetchall()) != len(moves):
                 raise PositionsLost
-            return self._sort(
-                candidates, {row[0] for row in claimed.fetchall()}, {row[0] for row in waiting.fetchall()}
-            )
+            ids = {row[0] for row in claimed.fetchall()}
+            return self._sort(candidates, ids, {(Place(*place), key) for *place, key in waiting.fetchall()})
 
         return Batch(keys, resolve)
 
-    def _sort(self, candidates: Iterable[Candidate], claimed: set[UUID], blocked: set[str]) -> list[Received]:
+    def _sort(
+        self, candidates: Iterable[Candidate], claimed: set[UUID], blocked: set[tuple[Place, str]]
+    ) -> list[Received]:
         events = []
         for c in candidates:
+            whose = (place_of(c.record), c.key)
             if c.event_id is not None and c.event_id not in claimed:
                 self.outcomes.append((c.type, "duplicate"))
                 continue
             if c.event_id is not None:
                 claimed.discard(c.event_id)  # its repeat in this batch is a duplicate
-            passing = c.type in self._passes or c.key not in blocked
+            passing = c.type in self._passes or whose not in blocked
             if c.event is not None and c.error is None and passing:
                 self.outcomes.append((c.type, "handled"))
                 events.append(c.event)
                 continue
             self.outcomes.append((c.type, "parked"))
             reason = c.error or "behind a parked event of its key"
-            self.parkings.append(parked.Parking(c.record, c.key, c.event_id, reason, head=c.key not in blocked))
-            blocked.add(c.key)
+            self.parkings.append(parked.Parking(c.record, c.key, c.event_id, reason, head=whose not in blocked))
+            if c.key != NO_KEY:  # such records are of nobody, and have no order
+                blocked.add(whose)
         return events
+
+    @property
+    def heads(self) -> int:
+        """How many keys it parks; after `finish`."""
+        return sum(parking.head for parking in self.parkings)
 
     def finish(self, batch: Batch) -> None:
         """Write what was parked; also makes sure the guards were answered when the handler did not look."""
         _ = batch.events
         if self.parkings:
             parked.park(self._tx, self._consumer, self.parkings)
+            reach("batch.parking")
 
     def count(self) -> None:
         """Report what became of the batch's events; called after the commit."""

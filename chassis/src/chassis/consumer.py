@@ -2,7 +2,8 @@
 
 One thread. It fetches, hands each batch to the service's handler, runs the service's timers between batches, and drains
 parked keys that were released. Database or broker trouble never skips a record: the partitions are paused, the client
-is still polled (it stays in its group), and the same batch is tried again.
+is still polled (it stays in its group), and the same batch is tried again. When too many events cannot be handled it
+stands still in the same way, and waits for a person.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from chassis import drain, parked
-from chassis.batch import Attempt, Batch, Candidate, Handler, PositionsLost, candidate
+from chassis import parked
+from chassis.batch import Batch, Handler
+from chassis.cap import Cap, Standstill, TooMany, Window
 from chassis.database import Database
-from chassis.envelope import Reader, Reads, Record, attributes
-from chassis.errors import Fatal, Poison, Transient
+from chassis.drain import Drain
+from chassis.envelope import Reads, Record
+from chassis.errors import Transient
+from chassis.failpoints import reach
+from chassis.handling import Handling, Wants
 from chassis.kafka import Log, Place
 from chassis.owned import Owned, place_of
 from chassis.telemetry import log, metrics
@@ -27,8 +32,6 @@ IDLE_WAIT = 0.5  # seconds a fetch may wait, so that stop and timers are seen
 BACKOFF = (0.05, 5.0)  # seconds between tries in trouble: first, longest; with jitter
 HOUSEKEEPING_SECONDS = 1.0  # positions of skipped records, Kafka's offsets, lag, parked keys
 STUCK_SECONDS = 60.0  # a loop that has not turned for so long is not alive
-
-Wants = Callable[[str, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +69,31 @@ class Consumer:
         self._database = database
         self._log = log
         self.topics = topics
-        self._reads = reads
-        self._reader = Reader(reads)
-        self._handle = handle
-        self._wants = wants or (lambda _type, _source: True)
-        self._passes = passes
         # Housekeeping is last: a poke runs all timers but that one.
         self._timers = [*timers, Timer(HOUSEKEEPING_SECONDS, self._housekeeping, poked=False)]
         self._due = [0.0] * len(self._timers)
         self._owned = Owned(database, log, topics, forgetful)
+        self._handling = Handling(
+            name=name,
+            database=database,
+            owned=self._owned,
+            reads=reads,
+            handle=handle,
+            wants=wants,
+            passes=passes,
+        )
+        self._drain = Drain(name, self._handling.reader, handle)
+        self._standstill = Standstill(name)
         self._committed: dict[Place, int] = {}
         self._stop = threading.Event()
         self._poked = threading.Event()
         self._joined = False
         self._trouble: str | None = None
         self._beat = time.monotonic()
+
+    def limit(self, cap: Cap) -> None:
+        """Stand still beyond this cap; before `run`."""
+        self._handling.window = Window(cap)
 
     def run(self) -> None:
         """Consume until `stop()`. Raises Fatal, or the error of a timer."""
@@ -105,13 +118,19 @@ class Consumer:
 
     def ready(self) -> str | None:
         """None when partitions were assigned and nothing is in trouble, else the reason."""
-        return self._trouble or (None if self._joined else "not in the group yet")
+        return self._standstill.reason or self._trouble or (None if self._joined else "not in the group yet")
 
     def _turn(self) -> None:
         self._beat = time.monotonic()
         wait = 0 if self._poked.is_set() else max(0.0, min(IDLE_WAIT, min(self._due) - time.monotonic()))
-        if records := self._log.fetch(BATCH, wait):
-            self._patiently(lambda: self._process(self._owned.only(records)), self._wait_polled)
+        if self._standstill.reason:
+            self._log.pause(list(self._owned.saved))
+            self._put_back(self._log.fetch(BATCH, wait))
+        elif records := self._log.fetch(BATCH, wait):
+            try:
+                self._patiently(lambda: self._handling.process(self._owned.only(records)), self._wait_polled)
+            except TooMany as error:
+                self._stand(str(error))
         self._run_timers()
 
     # -- trouble -------------------------------------------------------------------------------------------------
@@ -150,83 +169,24 @@ class Consumer:
         self._beat = time.monotonic()
         self._stop.wait(seconds)
 
+    def _stand(self, why: str) -> None:
+        """Nothing of this fetch is skipped: it is read again when a person lets us go on, or by our successor."""
+        todo = f"see `demae parked list`; then start it anew, repaired, or `demae parked resume {self.name}`"
+        self._standstill.begin(f"stopped: {why}; {todo}")
+        self._log.seek(self._owned.next())
+        self._due[-1] = 0.0
+        log.critical("the consumer stands still", event_key="consumer.stopped", reason=why)
+
+    def _go_on(self) -> None:
+        self._handling.window.lift()
+        self._log.resume(list(self._owned.saved))
+        log.warning("the consumer goes on: a person said so", event_key="consumer.resumed")
+
     def _put_back(self, records: Sequence[Record]) -> None:
         """Records of places assigned while we were paused: paused too, and read again later."""
         places = {place_of(record) for record in self._owned.only(records)}
         self._log.pause(sorted(places))
         self._log.seek({place: at for place, at in self._owned.next().items() if place in places})
-
-    # -- a batch -------------------------------------------------------------------------------------------------
-
-    def _process(self, records: Sequence[Record]) -> None:
-        """Handle the wanted records of a fetch; the rest only moves the position, now or with the next batch."""
-        candidates = []
-        for record in records:
-            attrs = attributes(record)
-            kind = attrs.get("ce_type", "")
-            if kind in self._reads and self._wants(kind, attrs.get("ce_source", "")):
-                candidates.append(candidate(record, attrs, self._reader))
-            else:
-                metrics.events.labels(self.name, kind if kind in self._reads else "other", "skipped").inc()
-        lost = self._settle(records, candidates) if candidates else set()
-        self._owned.passed([record for record in records if place_of(record) not in lost])
-
-    def _settle(self, records: Sequence[Record], candidates: Sequence[Candidate]) -> set[Place]:
-        """Commit the batch, whatever its handler says of single events; -> the places lost to another owner."""
-        lost: set[Place] = set()
-        while candidates:
-            try:
-                self._commit(records, candidates)
-            except PositionsLost:
-                metrics.positions_lost.labels(self.name).inc()
-                lost |= self._owned.follow()
-                records = [record for record in records if place_of(record) not in lost]
-                candidates = [c for c in candidates if place_of(c.record) not in lost]
-            except Poison as poison:
-                self._mark(candidates, poison)
-            except (Transient, Fatal):
-                raise
-            except Exception as error:
-                if len(candidates) > 1:
-                    return lost | self._one_by_one(candidates)
-                if candidates[0].error is not None:
-                    raise Fatal(f"cannot even park {candidates[0].record}: {error}") from error
-                log.exception("an event cannot be handled", event_key="consumer.poison", key=candidates[0].key)
-                candidates[0].error = f"{type(error).__name__}: {error}"
-            else:
-                break
-        return lost
-
-    def _one_by_one(self, candidates: Sequence[Candidate]) -> set[Place]:
-        """The handler failed on the batch as a whole: each event in a transaction of its own shows which it was."""
-        lost: set[Place] = set()
-        for single in candidates:
-            if place_of(single.record) not in lost:
-                lost |= self._settle([single.record], [single])
-        return lost
-
-    @staticmethod
-    def _mark(candidates: Sequence[Candidate], poison: Poison) -> None:
-        """Note that the event cannot be handled; the batch is tried again without it."""
-        for c in candidates:
-            if c.event_id == poison.event.id and c.error is None:
-                c.error = str(poison)
-                log.error("an event is parked", event_key="consumer.parked", key=c.key, error=c.error)
-                return
-        raise Fatal(f"a handler called an event poison that is not in its batch: {poison.event.id}")
-
-    def _commit(self, records: Sequence[Record], candidates: Sequence[Candidate]) -> None:
-        """One transaction: positions, claims, the handler's effects, parked rows."""
-        moves = self._owned.moves(records)
-        with metrics.batch_seconds.labels(self.name).time(), self._database.transaction() as tx:
-            attempt = Attempt(tx, self.name, self._passes)
-            batch = attempt.begin(candidates, moves)
-            self._handle(tx, batch)
-            attempt.finish(batch)
-        self._owned.moved(moves)
-        attempt.count()
-        for callback in batch.callbacks:
-            callback()
 
     # -- ownership -----------------------------------------------------------------------------------------------
 
@@ -252,22 +212,33 @@ class Consumer:
             if (poked and timer.poked) or time.monotonic() >= self._due[index]:
                 self._due[index] = time.monotonic() + timer.seconds
                 timer.run(self._database)
+                reach("consumer.after_timer")
 
     def _housekeeping(self, database: Database) -> None:
-        """What costs too much for every batch: skipped positions, Kafka's offsets, lag, parked keys."""
+        """What costs too much for every batch: skipped positions, Kafka's offsets, lag, parked keys, a standstill."""
         self._owned.write_ahead()
         if self._owned.saved != self._committed:
+            reach("consumer.before_offsets")
             self._committed = dict(self._owned.saved)
             self._log.commit(self._committed)
+        with database.transaction() as tx:
+            waiting = parked.report(tx, self.name)
+            ready = parked.ready_keys(tx, self.name, self._owned.saved) if waiting.rows else []
+            resumed = self._standstill.reason is not None and self._standstill.resumed(tx)
+        if resumed:
+            self._go_on()
+        self._measure(waiting)
+        if self._drain.run(database, ready, self._owned.saved):
+            self._due[-1] = 0.0  # more may wait: again, after live events had their turn
+
+    def _measure(self, waiting: parked.Waiting) -> None:
         behind = self._log.lag(self._owned.next())
         for topic in self.topics:
             metrics.lag.labels(self.name, topic).set(sum(n for place, n in behind.items() if place.topic == topic))
-        with database.transaction() as tx:
-            metrics.parked_heads.labels(self.name).set(parked.heads(tx, self.name))
-            ready = [(place, key) for place, key in parked.ready_keys(tx, self.name) if place in self._owned.saved]
-        for place, key in ready:
-            one = drain.Key(self.name, place, key, self._owned.saved[place])
-            drain.drain(database, one, self._reader, self._handle)
+        metrics.parked_heads.labels(self.name).set(waiting.heads)
+        metrics.parked_rows.labels(self.name).set(waiting.rows)
+        metrics.parked_oldest.labels(self.name).set(waiting.oldest)
+        metrics.consumer_stopped.labels(self.name).set(self._standstill.reason is not None)
 
 
 __all__ = ["Batch", "Consumer", "Handler", "Timer"]

@@ -1,66 +1,102 @@
-"""Drains a parked key whose head was released or discarded: in order, before the key's live events, by its owner."""
+"""Drains parked keys whose head was released or discarded: in order, before the key's live events, by their owner.
+
+A key is parked as long as it has a row, and a live event of a parked key is set aside behind the others in the
+transaction that would handle it: so what was fetched meanwhile waits its turn, too.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from chassis import parked, positions
-from chassis.batch import Batch, Candidate, Handler, candidate
-from chassis.database import Database
-from chassis.envelope import Reader, attributes
+from chassis.batch import Batch, Handler, candidate
+from chassis.database import Database, Transaction
+from chassis.envelope import Reader, Unreadable, attributes
 from chassis.errors import Fatal, Poison, Transient
+from chassis.failpoints import reach
 from chassis.kafka import Place
+from chassis.parked import Row
+from chassis.telemetry import log, metrics
+
+SECONDS = 0.2  # at a stretch; then live events have their turn
 
 
-class Key(NamedTuple):
-    """A parked key of a consumer, at the position its partition's owner last wrote."""
+@dataclass(frozen=True)
+class Drain:
+    """The parked keys of one consumer. Used by the consumer's thread only."""
 
     consumer: str
-    place: Place
-    key: str
-    position: int
+    reader: Reader
+    handle: Handler
 
+    def run(self, database: Database, ready: Sequence[tuple[Place, str]], owned: Mapping[Place, int]) -> bool:
+        """Drain the keys that are ready, SECONDS at most; -> whether more may be. Raises Transient.
 
-def drain(database: Database, key: Key, reader: Reader, handle: Handler) -> None:
-    """Handle the key's parked rows up to the next head or poison, one after the other, each in a transaction.
+        `owned`: place → the position that its owner last wrote.
+        """
+        end, settled = time.monotonic() + SECONDS, 0
+        for place, key in ready:
+            while time.monotonic() < end and self.step(database, place, key, owned[place]):
+                settled += 1
+        return settled > 0
 
-    Held under the position's row lock: a zombie finds the position moved, or waits. Raises Transient.
-    """
-    while step(database, key, reader, handle):
-        pass
+    def step(self, database: Database, place: Place, key: str, position: int) -> bool:
+        """The first parked row of a key, in a transaction; -> whether the next may follow.
 
-
-def step(database: Database, key: Key, reader: Reader, handle: Handler) -> bool:
-    """The first parked row of the key; -> whether the next may follow."""
-    try:
-        with database.transaction() as tx:
-            if not positions.hold(tx, key.place, key.position):
-                return False
-            rows = parked.rows_of(tx, key.consumer, key.place, key.key)
-            if not rows or rows[0].state == "head":
-                return False
-            first = rows[0]
-            if first.state != "discarded":
-                batch = Batch([key.key], lambda: [])
-                batch = _batch_of(key.key, candidate(first.record, attributes(first.record), reader))
-                handle(tx, batch)
-            parked.remove(tx, key.consumer, key.place, key.key, first.record.offset)
-    except (Transient, Fatal):
-        raise
-    except Exception as error:
-        reason = str(error) if isinstance(error, Poison) else f"{type(error).__name__}: {error}"
-        with database.transaction() as tx:
-            parked.behead(tx, key.consumer, first.record, reason)
-        return False
-    if first.state != "discarded":
+        Under the lock of the position's row: a zombie finds the position moved, or waits.
+        """
+        row: Row | None = None
+        try:
+            with database.transaction() as tx:
+                if positions.hold(tx, place, position):
+                    row = parked.first(tx, self.consumer, place, key)
+                if row is None or row.state == "head":
+                    return False
+                batch = self._settle(tx, row)
+                reach("drain.before_commit")
+        except (Transient, Fatal):
+            raise
+        except Exception as error:
+            if row is None:
+                raise
+            self._keep(database, position, row, _reason(error))
+            return False
+        reach("drain.after_commit")
+        self._tell(row, key)
         for callback in batch.callbacks:
             callback()
-    return len(rows) > 1
+        return True
+
+    def _settle(self, tx: Transaction, row: Row) -> Batch:
+        """Do what was decided; -> the batch of one event, claimed when it was parked, or of none."""
+        if row.state == "discarded":
+            parked.discard(tx, self.consumer, row.record)
+            return Batch([], list)
+        read = candidate(row.record, attributes(row.record), self.reader)
+        if (event := read.event) is None:
+            raise Unreadable(read.error)
+        batch = Batch([read.key], lambda: [event])
+        self.handle(tx, batch)
+        parked.remove(tx, self.consumer, row.record)
+        return batch
+
+    def _keep(self, database: Database, position: int, row: Row, reason: str) -> None:
+        """It failed again: it is the head of its key."""
+        log.error("a released event is parked again", event_key="consumer.parked_again", error=reason)
+        reach("drain.again")
+        place = Place(row.record.topic, row.record.partition)
+        with database.transaction() as tx:
+            if positions.hold(tx, place, position):
+                parked.behead(tx, self.consumer, row.record, reason)
+
+    def _tell(self, row: Row, key: str) -> None:
+        outcome = "discarded" if row.state == "discarded" else "released"
+        kind = attributes(row.record).get("ce_type", "")
+        metrics.events.labels(self.consumer, kind, outcome).inc()
+        log.info("a parked event is settled", event_key=f"consumer.{outcome}", key=key, type=kind)
 
 
-def _batch_of(key: str, read: Candidate) -> Batch:
-    """A batch of one event that was claimed when it was parked."""
-    if read.event is None:
-        raise ValueError(read.error)
-    event = read.event
-    return Batch([key], lambda: [event])
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, Poison | Unreadable) else f"{type(error).__name__}: {error}"

@@ -5,7 +5,8 @@ Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kaf
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,8 +16,45 @@ import msgspec
 import uuid_utils.compat
 
 Headers = Sequence[tuple[str, bytes | None]]
-Reads = Mapping[str, type]
-"""Event type → the dataclass its data is read into. Unknown members are ignored, wrong ones make the event poison."""
+FIRST_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The versions of an event type that a service understands; its handlers see the newest only.
+
+    `steps`: each version but the newest → a function of its shape to the next one's. It decides nothing, asks nobody.
+    """
+
+    shapes: Mapping[int, type]
+    steps: Mapping[int, Callable[[Any], Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.shapes or set(self.steps) != set(self.shapes) - {max(self.shapes)}:
+            raise ValueError("each version but the newest needs a step to the next one, and no other has one")
+
+    @property
+    def newest(self) -> type:
+        """What handlers see."""
+        return self.shapes[max(self.shapes)]
+
+    def lift(self, data: Any, version: int) -> Any:
+        """Data as it was written → the newest shape."""
+        for step in sorted(known for known in self.steps if known >= version):
+            data = self.steps[step](data)
+        return data
+
+
+Reads = Mapping[str, type | Versions]
+"""Event type → what its data is read into: a dataclass (version 1, and no other) or the versions that are understood.
+
+Unknown members are ignored; wrong ones, or a version that is not here, make the event poison.
+"""
+
+
+def versions(reading: type | Versions) -> Versions:
+    """What `Reads` says of a type, in full."""
+    return reading if isinstance(reading, Versions) else Versions({FIRST_VERSION: reading})
 
 
 def new_id() -> UUID:
@@ -59,10 +97,11 @@ class Received:
     type: str
     key: str
     data: Any
-    """An instance of the dataclass that `reads` names for this type."""
+    """An instance of the newest dataclass that `reads` names for this type."""
     source: str
     at: datetime
     schema_version: int
+    """As it was written."""
     traceparent: str | None
     topic: str
     partition: int
@@ -79,10 +118,13 @@ def attributes(record: Record) -> dict[str, str]:
 
 
 KEY_BYTES = 200  # as the outbox's CHECK says
+NO_KEY = ""
+# W3C Trace Context, 3.2; one that is not so is left out, as it says in 4.3: a trace is no reason to set an event aside.
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def key_of(record: Record) -> str:
-    """The key as text that a table can hold; the empty string for a record without one (such records share a fate)."""
+    """The key as text that a table can hold; NO_KEY for a record without one."""
     return (record.key or b"")[:KEY_BYTES].decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
@@ -90,28 +132,26 @@ class Reader:
     """Reads records into events; made once, its decoders are reused. Not tied to a thread."""
 
     def __init__(self, reads: Reads) -> None:
-        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
-            name: msgspec.json.Decoder(cls) for name, cls in reads.items()
+        self._versions = {name: versions(reading) for name, reading in reads.items()}
+        self._decoders: dict[str, dict[int, msgspec.json.Decoder[Any]]] = {
+            name: {version: msgspec.json.Decoder(cls) for version, cls in known.shapes.items()}
+            for name, known in self._versions.items()
         }
 
     def read(self, record: Record, attrs: Mapping[str, str]) -> Received:
         """The event; raises Unreadable naming what is wrong. `attrs` is `attributes(record)`."""
-        if not record.key:
-            raise Unreadable("the record has no key")
-        if len(record.key) > KEY_BYTES or b"\x00" in record.key:
-            raise Unreadable(f"the record's key is longer than {KEY_BYTES} bytes, or has a NUL")
-        if record.value is None:
-            raise Unreadable("the record has no value")
+        key, value = _readable(record)
         try:
+            kind, version = attrs["ce_type"], int(attrs.get("ce_schemaversion", FIRST_VERSION))
             return Received(
                 id=UUID(attrs["ce_id"]),
-                type=attrs["ce_type"],
-                key=record.key.decode(),
-                data=self._decoders[attrs["ce_type"]].decode(record.value),
+                type=kind,
+                key=key.decode(),
+                data=self._data(kind, version, value),
                 source=attrs["ce_source"],
                 at=datetime.fromisoformat(attrs["ce_time"]),
-                schema_version=int(attrs.get("ce_schemaversion", "1")),
-                traceparent=attrs.get("traceparent"),
+                schema_version=version,
+                traceparent=_traceparent(attrs),
                 topic=record.topic,
                 partition=record.partition,
                 offset=record.offset,
@@ -120,6 +160,37 @@ class Reader:
             raise Unreadable(f"header {error} is missing") from error
         except (ValueError, RecursionError, msgspec.DecodeError) as error:
             raise Unreadable(str(error)) from error
+
+    def _data(self, kind: str, version: int, value: bytes) -> Any:
+        if (decoders := self._decoders.get(kind)) is None:
+            raise Unreadable(f"type {kind} is not read here")
+        if (decoder := decoders.get(version)) is None:
+            raise Unreadable(
+                f"version {version} of {kind} is not understood here, only {', '.join(map(str, decoders))}"
+            )
+        data = decoder.decode(value)
+        if len(decoders) == 1:
+            return data
+        try:
+            return self._versions[kind].lift(data, version)
+        except Exception as error:
+            raise Unreadable(f"version {version} of {kind}: {type(error).__name__}: {error}") from error
+
+
+def _readable(record: Record) -> tuple[bytes, bytes]:
+    """Key and value, where both are such as an event may have."""
+    if not record.key:
+        raise Unreadable("the record has no key")
+    if len(record.key) > KEY_BYTES or b"\x00" in record.key:
+        raise Unreadable(f"the record's key is longer than {KEY_BYTES} bytes, or has a NUL")
+    if record.value is None:
+        raise Unreadable("the record has no value")
+    return record.key, record.value
+
+
+def _traceparent(attrs: Mapping[str, str]) -> str | None:
+    given = attrs.get("traceparent")
+    return given if given is not None and TRACEPARENT.fullmatch(given) else None
 
 
 def encode(data: object) -> bytes:

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from chassis import prerequisites, telemetry
+from chassis import failpoints, prerequisites, telemetry
+from chassis.cap import Cap
 from chassis.errors import Fatal
 from chassis.health import Health, Part
 from chassis.prerequisites import Prerequisites
@@ -36,6 +37,14 @@ class Reading(Protocol):
     topics: Sequence[str]
 
 
+@runtime_checkable
+class Capped(Protocol):
+    """A part that sets events aside."""
+
+    def limit(self, cap: Cap) -> None:
+        """Before `run`."""
+
+
 class Main(Part, Protocol):
     """The part that runs in the main thread until it is stopped."""
 
@@ -53,6 +62,7 @@ class Process:
         self._name = name
         self._settings = settings
         telemetry.configure(name, settings.log_level, settings.log_format)
+        failpoints.enter(name)
 
     def run(self, main: Main, *background: Part, views: Sequence[str] = ()) -> None:
         """Wait for what the process needs, start the background parts, run `main` until SIGTERM or SIGINT, then stop
@@ -71,6 +81,7 @@ class Process:
         try:
             if waiting.wait():
                 parts[:] = [main, *background]
+                self._limit(parts)
                 self._work(main, background)
         finally:
             health.close()
@@ -81,6 +92,13 @@ class Process:
             return []
         topics = [topic for part in parts if isinstance(part, Reading) for topic in part.topics]
         return prerequisites.of_service(self._settings, topics, views)
+
+    def _limit(self, parts: Sequence[Part]) -> None:
+        if isinstance(self._settings, ServiceSettings):
+            cap = Cap(self._settings.parked_cap, self._settings.parked_cap_seconds)
+            for part in parts:
+                if isinstance(part, Capped):
+                    part.limit(cap)
 
     def _work(self, main: Main, background: Sequence[Part]) -> None:
         started = [part for part in background if isinstance(part, Background)]

@@ -1,4 +1,4 @@
-"""Forgets what no repeat and no repair can ask for any more."""
+"""Forgets what no repeat and no repair can ask for any more. Parked and discarded events are never forgotten here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chassis.database import Database
+from chassis.failpoints import reach
 from chassis.telemetry import log
 
 ROWS = 5000  # deleted in one transaction at most, so that nobody waits long
@@ -40,6 +41,7 @@ def prune(database: Database, retention: Retention = Retention()) -> int:
     for statement, keep in ((OUTBOX, retention.outbox), (INBOX, retention.inbox)):
         with database.transaction() as tx:
             rows = tx.execute(statement, {"rows": ROWS, "keep": keep, "slot": retention.slot}).fetchall()
+            reach("prune.before_commit")
         deleted += len(rows)
     if deleted:
         log.info("pruned old rows", event_key="prune.done", rows=deleted)

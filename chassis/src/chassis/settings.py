@@ -47,9 +47,14 @@ class KafkaSettings(ProcessSettings):
 
 
 class ServiceSettings(KafkaSettings):
-    """What every service has beside that: its database, by a URL that carries the service's own role."""
+    """What every service has beside that: its database, by a URL that carries the service's own role.
+
+    A consumer that must set aside more than PARKED_CAP events within PARKED_CAP_SECONDS stands still instead.
+    """
 
     database_url: str
+    parked_cap: int = Field(default=100, ge=0)
+    parked_cap_seconds: float = Field(default=60.0, gt=0)
 
 
 S = TypeVar("S", bound=BaseSettings)

@@ -18,11 +18,17 @@ class metrics:  # noqa: N801 - a namespace: one list, a comment each
     """Every metric of chassis. Services define theirs beside their own code."""
 
     events = Counter("events_total", "Events read, by what became of them", ["consumer", "type", "outcome"])
-    """outcome: handled | skipped (type not read here) | duplicate | parked"""
+    """outcome: handled | skipped (type not read here) | duplicate | parked, and then released | discarded"""
     batch_seconds = Histogram("batch_seconds", "From fetch to commit of a batch", ["consumer"], buckets=_BATCH)
     batch_retries = Counter("batch_retries_total", "Batches tried again after transient trouble", ["consumer"])
     lag = Gauge("consumer_lag", "Records behind the end of the log", ["consumer", "topic"])
+    # Of the consumer as a whole, not of one process: take the largest over the processes, not the sum.
     parked_heads = Gauge("parked_heads", "Events that cannot be handled and wait for a person", ["consumer"])
+    parked_rows = Gauge("parked_rows", "Events set aside: those that cannot be handled, and those behind", ["consumer"])
+    parked_oldest = Gauge("parked_oldest_age_seconds", "Since the oldest of them was set aside; 0: none", ["consumer"])
+    consumer_stopped = Gauge(
+        "consumer_stopped", "1 while it stands still: too many events could not be handled", ["consumer"]
+    )
     positions_lost = Counter(
         "positions_lost_total", "Batches given up because another owner had moved on", ["consumer"]
     )

@@ -15,6 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 from chassis.database import Database, Transaction
 from chassis.errors import Transient
+from chassis.failpoints import reach
 from chassis.telemetry import log, metrics
 
 SCAN_LIMIT = 100  # rows leased by one scan at most, less what is queued already
@@ -116,6 +117,8 @@ class Workers(Generic[J, A]):
         if room > 0:
             with self._database.transaction() as tx:
                 jobs = list(self._take(tx, room))
+            if jobs:
+                reach("work.leased")
             self.submit(jobs)
             self._more_due = len(jobs) == room
 
@@ -123,9 +126,12 @@ class Workers(Generic[J, A]):
         start = time.perf_counter()
         outcome = "transient"
         try:
+            reach("work.before_call")
             answer = self._perform(job)
+            reach("work.after_call")
             with self._database.transaction() as tx:
                 following = self._settle(tx, job, answer)
+            reach("work.after_settle")
             outcome = "settled"
             return following
         finally:

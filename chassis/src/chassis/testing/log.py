@@ -14,6 +14,11 @@ from chassis.errors import Fatal
 from chassis.kafka import OnAssign, OnRevoke, Place
 
 
+def as_bytes(held: str | bytes | None) -> bytes | None:
+    """A header's value as a broker keeps it."""
+    return held.encode() if isinstance(held, str) else held
+
+
 class FakeBroker:
     """Holds the records and the groups. Thread-safe."""
 
@@ -44,13 +49,15 @@ class FakeBroker:
         }
         return self.append(event.topic, event.key.encode(), encode(event.data), headers)
 
-    def append(self, topic: str, key: bytes | None, value: bytes | None, headers: Mapping[str, str]) -> Record:
+    def append(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Mapping[str, str | bytes | None]
+    ) -> Record:
         """Append any record, also one no producer of ours would write."""
         with self.changed:
             count = sum(place.topic == topic for place in self._records)
             place = Place(topic, zlib.crc32(key or b"") % count)
             kept = self._records[place]
-            record = Record(*place, len(kept), key, value, [(name, text.encode()) for name, text in headers.items()])
+            record = Record(*place, len(kept), key, value, [(name, as_bytes(held)) for name, held in headers.items()])
             kept.append(record)
             self.changed.notify_all()
             return record
@@ -66,8 +73,7 @@ class FakeBroker:
 
     def repeat(self, record: Record) -> Record:
         """Append the record once more, as CDC does after a crash."""
-        headers = {name: (value or b"").decode() for name, value in record.headers}
-        return self.append(record.topic, record.key, record.value, headers)
+        return self.append(record.topic, record.key, record.value, dict(record.headers))
 
     def expel(self, member: FakeLog) -> None:
         """The group believes the member dead and shares its places out; the member does not know: a zombie."""
