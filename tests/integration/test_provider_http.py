@@ -17,6 +17,7 @@ import stripe
 
 from ground.provider_faults import ProviderFaults
 from ground.waiting import until
+from payment.transport import KeepAliveClient
 from tests.support.payment_provider import KEY, ROOT, RunningProvider, running_provider
 
 
@@ -276,16 +277,14 @@ def test_faults_answer_badly(provider: RunningProvider, fault: str, status: int 
 def test_hanging_call_is_executed_late(provider: RunningProvider) -> None:
     """Who gave up waiting has asked all the same; nobody else waits meanwhile."""
     with provider.faults.during(hang=1, hang_seconds=2):
-        hasty = stripe.StripeClient(
-            KEY,
-            base_addresses={"api": provider.url},
-            max_network_retries=0,
-            http_client=stripe.HTTPXClient(timeout=0.2, allow_sync_methods=True),
-        )
+        impatient = KeepAliveClient(provider.url, timeout=0.2)
+        hasty = stripe.StripeClient(KEY, base_addresses={"api": provider.url}, http_client=impatient)
         refused(lambda: create(hasty, "key-7"))
+        assert provider.faults.look()["done"] == {"hang": 1}
         assert provider.lines("payment_intent.created") == []
     create(provider.client(), "key-8")
     until(lambda: [line["key"] for line in provider.lines("payment_intent.created")] == ["key-8", "key-7"])
+    impatient.close()
 
 
 def test_refused_refund_is_stripes(provider: RunningProvider) -> None:
