@@ -111,7 +111,9 @@ async def test_mutations_are_the_owners(house: House, client: Client, name: str,
 
 MUTATIONS = {
     "cancelOrder(id: $id) { userErrors { code } }": "customer",
+    'retryPayment(id: $id, paymentMethod: "pm") { userErrors { code } }': "customer",
     "markOrderReady(id: $id) { userErrors { code } }": "restaurant",
+    "reportOutOfStock(id: $id, items: []) { userErrors { code } }": "restaurant",
     "pickUpOrder(id: $id) { userErrors { code } }": "courier",
     "deliverOrder(id: $id) { userErrors { code } }": "courier",
     "startShift { onShift }": "courier",

@@ -7,15 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api import events
-from api.codec import text
-from api.domain import replay
 from api.handlers import ask_deadlines
-from api.store import ASK_AGAIN_TICKS, history
+from api.store import ASK_AGAIN_TICKS
 from chassis.database import Database
 from chassis.envelope import Event, attributes
 from chassis.errors import Poison, Transient
 from ground.waiting import until
-from tests.support.api_house import ANN, KEN, SOBA, WAY, Client, House, opened
+from tests.support.api_house import ANN, KEN, SOBA, WAY, Client, House, assert_replays, opened
 from tests.support.counting import running
 
 
@@ -137,18 +135,6 @@ async def test_mutation_and_fold_race(house: House, client: Client) -> None:
         assert [version for version, _ in versions] == list(range(1, len(versions) + 1))
         assert [kind for _, kind in versions].count("order_cancelled") == 1
         assert_replays(house, order_id)
-
-
-def assert_replays(house: House, order_id: str) -> None:
-    """The fold of the journal's facts equals every stored document, byte for byte."""
-    database = Database(house.url, "test", 1)
-    with database.transaction() as tx:
-        recorded = history(tx, order_id)
-    database.close()
-    facts = [fact for fact, _ in recorded]
-    for n, (_, document) in enumerate(recorded, start=1):
-        assert text(replay(order_id, facts[:n])) == document
-    assert house.ask("SELECT document FROM orders WHERE id = %s", order_id) == [(recorded[-1][1],)]
 
 
 async def test_journal_replays_to_the_document(house: House, client: Client) -> None:

@@ -16,12 +16,14 @@ from starlette.routing import Mount
 from api import events, rest, settings
 from api.__main__ import build
 from api.app import GraphQL, application
+from api.codec import text
 from api.commands import Commands
-from api.domain import ALLOWANCES
+from api.domain import ALLOWANCES, replay
 from api.handlers import TOPICS, Projector
 from api.presentation import Presentation
 from api.principal import Tokens
 from api.schema import executable
+from api.store import history
 from chassis.consumer import Consumer
 from chassis.database import AsyncDatabase, Database
 from chassis.envelope import Event, Record
@@ -173,6 +175,17 @@ class Client:
         answer = await self.post(f"mutation($id: ID!) {{ {name}(id: $id) {FIELDS} {ERRORS} }}", who, id=order_id)
         payload: dict[str, Any] = answer["data"][name]
         return payload
+
+
+def assert_replays(house: House, order_id: str) -> None:
+    """Versions gapless; the fold of the journal's facts equals every stored document, byte for byte."""
+    database = Database(house.url, "test", 1)
+    with database.transaction() as tx:
+        recorded = history(tx, order_id)
+    database.close()
+    facts, documents = zip(*recorded, strict=True)
+    assert [text(replay(order_id, facts[:n])) for n in range(1, len(facts) + 1)] == list(documents)
+    assert house.ask("SELECT document FROM orders WHERE id = %s", order_id) == [(documents[-1],)]
 
 
 def refusals(payload: dict[str, Any]) -> list[tuple[str, str | None]]:

@@ -19,7 +19,9 @@ from api.domain import (
     PickUp,
     Place,
     Refused,
+    ReportOutOfStock,
     Restaurant,
+    RetryPayment,
     Status,
     advance,
     check_request,
@@ -37,7 +39,9 @@ RESTAURANT = Restaurant(
 WISH = Place("c-1", RESTAURANT, (Line("soba", 2), Line("tea", 1)), "pm_card_visa")
 FOREIGN: tuple[events.Fact, ...] = (
     events.PaymentCompleted(1),
+    events.PaymentCompleted(2),
     events.PaymentFailed(1, "card_declined"),
+    events.PaymentFailed(2, "expired_card"),
     events.PaymentRefunded(2050, "EUR"),
     events.PaymentReleased(),
     events.RefundFailed("expired"),
@@ -47,7 +51,16 @@ FOREIGN: tuple[events.Fact, ...] = (
     events.ItemsOutOfStock(("soba",)),
     events.OrderReady(),
 )
-COMMANDS = (Cancel("c-1"), MarkReady("r-1"), PickUp("k-1"), PickUp("k-2"), Deliver("k-1"), Deliver("k-2"))
+COMMANDS = (
+    Cancel("c-1"),
+    RetryPayment("c-1", "pm_other"),
+    MarkReady("r-1"),
+    ReportOutOfStock("r-1", ("tea",)),
+    PickUp("k-1"),
+    PickUp("k-2"),
+    Deliver("k-1"),
+    Deliver("k-2"),
+)
 WAY = (
     events.PaymentCompleted(1),
     events.DeliveryAssigned(1, "k-1"),
@@ -186,7 +199,17 @@ def test_old_deadline_is_ignored(history: History, since: int) -> None:
         assert decide(history.order, events.DeadlinePassed(since)) == []
 
 
-@given(histories(), st.sampled_from([Cancel("c-2"), MarkReady("r-2"), PickUp("k-9"), Deliver("k-9")]))
+STRANGERS = (
+    Cancel("c-2"),
+    RetryPayment("c-2", "pm_other"),
+    MarkReady("r-2"),
+    ReportOutOfStock("r-2", ("tea",)),
+    PickUp("k-9"),
+    Deliver("k-9"),
+)
+
+
+@given(histories(), st.sampled_from(STRANGERS))
 def test_strangers_are_refused(history: History, command: domain.Command) -> None:
     """Nobody acts on another's order, whatever its status."""
     with pytest.raises(Refused) as refusal:
