@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from chassis.database import Database
 from chassis.envelope import Reader, Record, Unreadable, attributes
 from chassis.errors import Transient
+from chassis.failpoints import reach
 from chassis.telemetry import log
 from keeper import domain, store, telemetry
 from keeper.events import READS
@@ -124,8 +125,10 @@ class Clock:
             if k is not None:
                 store.write_tick(tx, k)
                 self._wrote = True
+                reach("keeper.before_tick")
         if k is None:
             return state
+        reach("keeper.after_tick")
         if k == state.written:
             telemetry.repairs.labels("repeat_tick").inc()
             log.warning("a tick did not come back: written again", event_key="clock.repeated", k=k)

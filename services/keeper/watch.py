@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from chassis.database import Database
 from chassis.errors import Transient
+from chassis.failpoints import reach
 from chassis.prune import Retention, prune
 from chassis.telemetry import log
 from keeper import domain, store, telemetry
@@ -105,7 +106,10 @@ class Watch:
         if repair is Repair.REGISTER:
             return self._register(tables)
         if repair is Repair.DROP_SLOT:
-            return self._drop_lost_slot()
+            dropped = self._drop_lost_slot()
+            if dropped:
+                reach("keeper.slot_dropped")
+            return dropped
         self._connect.restart()
         return True
 
@@ -115,6 +119,7 @@ class Watch:
         differs = self._connect.configuration() != wanted
         if differs:
             self._connect.register(wanted)
+            reach("keeper.registered")
         self._registered, self._compared = tables, time.monotonic()
         return differs
 
