@@ -24,9 +24,10 @@ class System:
 
     @property
     def cluster(self) -> postgres.Cluster:
-        kept = self.settings.get("MAX_SLOT_WAL_KEEP_SIZE")
-        own = {"max_slot_wal_keep_size": kept} if kept else {}
-        return postgres.Cluster(self.layout.state / "postgres", self.ports.postgres, self.keys.database["postgres"], own)
+        chosen = self.settings.get("MAX_SLOT_WAL_KEEP_SIZE")
+        own = {"max_slot_wal_keep_size": chosen} if chosen else {}
+        data, password = self.layout.state / "postgres", self.keys.database["postgres"]
+        return postgres.Cluster(data, self.ports.postgres, password, own)
 
     @property
     def url(self) -> str:
@@ -39,6 +40,10 @@ class System:
     @property
     def kafka(self) -> str:
         return f"127.0.0.1:{self.ports.kafka}"
+
+    @property
+    def provider_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.provider}"
 
     @property
     def provider_log(self) -> Path:

@@ -61,6 +61,14 @@ class LocalStack(Stack):
     def provider_log(self) -> Path:
         return self.known.provider_log
 
+    @property
+    def provider_url(self) -> str:
+        return self.known.provider_url
+
+    @property
+    def provider_key(self) -> str:
+        return self.known.keys.provider
+
     def person(self) -> Mapping[str, str]:
         return {**person(self.known), "PYTHONPATH": self.known.layout.python_path}
 
@@ -145,7 +153,8 @@ class LocalStack(Stack):
 def _family(pid: int) -> list[psutil.Process]:
     """The process, and all that descend from it; empty when it is gone."""
     with suppress(psutil.NoSuchProcess):
-        return [(first := psutil.Process(pid)), *first.children(recursive=True)]
+        first = psutil.Process(pid)
+        return [first, *first.children(recursive=True)]
     return []
 
 

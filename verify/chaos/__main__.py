@@ -1,0 +1,120 @@
+"""`python -m chaos`: break a system of its own for some minutes. Exit 1 when anything was violated."""
+
+import json
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+from rich.console import Console
+
+from chaos import report, run
+from chaos.judge import judged
+from chaos.plan import SETTINGS, Plan
+from chaos.run import Played
+from chaos.verdict import violations
+from ground.stack import Stack
+from runtime.errors import Refusal
+from runtime.layout import ROOT
+
+SHOWN = 20
+TELL_SECONDS = 10.0
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+console = Console(highlight=False, soft_wrap=True)
+
+
+class Progress:
+    """A line on a terminal, rewritten; elsewhere a line every ten seconds."""
+
+    def __init__(self) -> None:
+        self._last = -TELL_SECONDS
+
+    def __call__(self, text: str) -> None:
+        if console.is_terminal:
+            print(f"\r\033[K{text[: console.width - 1]}", end="", flush=True)
+        elif time.monotonic() - self._last >= TELL_SECONDS:
+            self._last = time.monotonic()
+            print(text, flush=True)
+
+    def end(self) -> None:
+        """Clear the line."""
+        if console.is_terminal:
+            print("\r\033[K", end="", flush=True)
+
+
+@app.command()
+def main(
+    minutes: Annotated[float, typer.Option(min=0.5, help="How long orders arrive.")] = 15.0,
+    seed: Annotated[int, typer.Option(help="The same seed is the same schedule of faults and wishes.")] = 1,
+    rate: Annotated[float, typer.Option(min=1, help="Orders a second, open loop.")] = 24.0,
+    runtime: Annotated[str, typer.Option(help="local or compose.")] = "local",
+    keep: Annotated[bool, typer.Option(help="Leave the system up at the end, until Ctrl-C.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; default .run/chaos/SEED-TIME.")] = None,
+) -> None:
+    """A system of its own under load with every journey, broken at random, healed, and judged from outside."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started ends with us
+    folder = out or ROOT / ".run" / "chaos" / f"{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    plan = Plan(minutes, seed, rate, runtime, folder, keep)
+    plan.histories.mkdir(parents=True, exist_ok=True)
+    try:
+        played, found = tried(plan)
+    except Refusal as refused:
+        console.print(f"Chaos cannot run: {refused}", style="red", markup=False)
+        raise typer.Exit(2) from refused
+    except KeyboardInterrupt:
+        console.print(f"\nEnded early; nothing runs any more. What was seen is in {folder}.")
+        raise typer.Exit(130) from None
+    report.write(plan, played, found)
+    console.print(report.tables(played, found))
+    for violation in found[:SHOWN]:
+        console.print(violation, style="red", markup=False)
+    console.print(f"All of it is in {folder}.")
+    print(json.dumps(report.figures(played, len(found))))
+    raise typer.Exit(1 if found else 0)
+
+
+def tried(plan: Plan) -> tuple[Played, list[str]]:
+    """The run, and what was violated in it."""
+    say = Progress()
+    with _stack(plan.runtime)(**SETTINGS) as stack:
+        played = uvloop.run(run.play(stack, plan, say))
+        found = violations(played.stories, played.met, played.poisoned, played.broken, played.left)
+        found += judged(stack, plan, say)
+        say.end()
+        shutil.copy(stack.provider_log, plan.out / "provider.jsonl")
+        if plan.keep:
+            _wait(stack)
+    return played, found
+
+
+def _stack(runtime: str) -> Callable[..., AbstractContextManager[Stack]]:
+    """Each runtime is imported when it is the one."""
+    if runtime == "compose":
+        from ground.stack_compose import build, compose_stack  # noqa: PLC0415
+
+        build(print)
+        return compose_stack
+    if runtime == "local":
+        from ground.stack_local import local_stack  # noqa: PLC0415
+
+        return local_stack
+    raise Refusal(f"--runtime {runtime}: there are local and compose.")
+
+
+def _wait(stack: Stack) -> None:
+    """Until Ctrl-C."""
+    variables = " ".join(f"{name}={value}" for name, value in stack.person().items() if name != "PYTHONPATH")
+    console.print(f"The system is up: {variables} ./demae …   Ctrl-C ends it.", markup=False)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        return
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,96 @@
+"""Asking the API: every try is in the history, and nobody gives up before there is an answer."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from bench.http import Http, HttpError
+from bench.principals import mint
+from chaos.operations import MUTATIONS, Answer, Shape, Unanswered, answer
+from check.history import Call, Recorder
+
+ANSWER_SECONDS = 4.0
+IMPATIENT_SECONDS = 0.004  # sent, and gone before the answer: mostly
+AGAIN_SECONDS = (0.1, 0.2, 0.4, 0.8)  # the last one for ever; with jitter
+ANSWERS_KEPT = 5000
+
+Begin = Callable[[], Call]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody with a token, and the head of every request of theirs."""
+
+    name: str
+    role: str
+    token: str
+    head: bytes
+
+
+class Desk:
+    """One pool of connections for everybody."""
+
+    def __init__(self, http: Http, jwt_secret: str, recorder: Recorder) -> None:
+        self._http = http
+        self._jwt_secret = jwt_secret
+        self._known: dict[tuple[str, str], Principal] = {}
+        self.recorder = recorder
+        self.answers: deque[tuple[float, float]] = deque(maxlen=ANSWERS_KEPT)
+        """(sent, answered) of the youngest mutations, in unix time."""
+
+    def principal(self, name: str, role: str) -> Principal:
+        """The same one for the same name."""
+        if (name, role) not in self._known:
+            token = mint(name, role, self._jwt_secret)
+            self._known[name, role] = Principal(name, role, token, self._http.head(token))
+        return self._known[name, role]
+
+    async def place(self, who: Principal, wanted: Shape, wish: str, *, impatient: bool = False) -> Answer:
+        """`placeOrder` until it is answered; impatient: the first time nobody waits for the answer."""
+        body = _body("placeOrder", {"input": wanted})
+        first = [IMPATIENT_SECONDS] if impatient else []
+        patience = itertools.chain(first, itertools.repeat(ANSWER_SECONDS))
+        return await self._ask(
+            who, body, lambda: self.recorder.place(who.name, wanted["idempotencyKey"], wish), patience
+        )
+
+    async def act(self, who: Principal, do: str, order: str | None = None, **variables: object) -> Answer:
+        """Any other mutation, until it is answered."""
+        body = _body(do, variables if order is None else {"id": order, **variables})
+        begin = lambda: self.recorder.act(do, who.name, who.role, order, **variables)  # noqa: E731
+        return await self._ask(who, body, begin, itertools.repeat(ANSWER_SECONDS))
+
+    async def _ask(self, who: Principal, body: bytes, begin: Begin, patience: Iterable[float]) -> Answer:
+        pauses = itertools.chain(AGAIN_SECONDS, itertools.repeat(AGAIN_SECONDS[-1]))
+        for seconds, pause in zip(patience, pauses, strict=False):
+            call = begin()
+            try:
+                said = await self._once(who, body, seconds)
+            except (HttpError, TimeoutError, Unanswered, msgspec.MsgspecError) as error:
+                call.unknown(f"{type(error).__name__}: {error}"[:200])
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+            else:
+                call.refused(said.code) if said.code else call.ok(said.order)
+                return said
+        raise AssertionError("patience has no end")
+
+    async def _once(self, who: Principal, body: bytes, seconds: float) -> Answer:
+        sent = time.time()
+        async with asyncio.timeout(seconds):
+            said = answer(await self._http.post(who.head, body))
+        self.answers.append((sent, time.time()))
+        return said
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._http.close()
+
+
+def _body(do: str, variables: Shape) -> bytes:
+    return msgspec.json.encode({"query": MUTATIONS[do], "variables": variables})

@@ -1,0 +1,82 @@
+"""After the last fault: everything runs again, a person decides about what was parked, and all comes to rest."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from chaos import trouble
+from chaos.positions import ASK_SECONDS
+from chaos.scene import Scene
+from chassis.errors import Transient
+
+SCHEMAS = ("api", "payment", "delivery", "restaurant")
+LOOK_SECONDS = 1.0
+QUIET_LOOKS = 2  # in a row
+
+DISCARD = """
+UPDATE {schema}.parked SET state = 'discarded' WHERE state = 'head'
+RETURNING consumer, topic, partition, "offset", key
+"""
+PARKED = "SELECT count(*) FROM {schema}.parked"
+# Ticks never end, and are no order.
+POSITIONS = "SELECT topic, partition, next FROM {schema}.position WHERE topic <> 'ticks'"
+CALLS = "SELECT count(*) FROM payment.payment WHERE due_at IS NOT NULL"
+OPEN = "SELECT count(*) FROM api.orders WHERE open"
+
+
+def heal(scene: Scene) -> None:
+    """No fault is left; returns when all are ready. Raises AssertionError when one does not get so."""
+    for part in scene.stack.processes():
+        if not scene.stack.incarnation(part):
+            scene.stack.start(part)
+    scene.stack.wait_ready()
+    trouble.heal(scene)
+
+
+def decide(scene: Scene) -> int:
+    """Discards every head, as a person would who has seen that it is no event at all; -> how many."""
+    found = [row for schema in SCHEMAS for row in scene.ask(DISCARD.format(schema=schema))]
+    for consumer, *place, key in found:
+        scene.recorder.decided("discarded", consumer, tuple(place), key)
+    return len(found)
+
+
+def settle(scene: Scene, unsettled: Callable[[], int], say: Callable[[str], None], seconds: float) -> list[str]:
+    """Waits until nothing moves any more; -> what still did after `seconds`."""
+    deadline, quiet = time.monotonic() + seconds, 0
+    while quiet < QUIET_LOOKS:
+        decide(scene)
+        left = [f"{n} orders not told to their end"] if (n := unsettled()) else []
+        left += restless(scene)
+        quiet = 0 if left else quiet + 1
+        if time.monotonic() > deadline:
+            return left
+        say(f"healing: {', '.join(left) or 'quiet'} ({deadline - time.monotonic():.0f} s left)")
+        scene.last(LOOK_SECONDS)
+    return []
+
+
+def restless(scene: Scene) -> list[str]:
+    """What is under way, seen from the tables and the log."""
+    counts = {"open orders": OPEN, "calls to the provider": CALLS}
+    counts |= {f"events parked by {schema}": PARKED.format(schema=schema) for schema in SCHEMAS}
+    found = {what: scene.ask(query)[0][0] for what, query in counts.items()}
+    found |= {f"records that {schema} has not read": behind for schema, behind in _behind(scene)}
+    return [f"{n} {what}" for what, n in found.items() if n]
+
+
+def _behind(scene: Scene) -> Iterator[tuple[str, int]]:
+    consumer = Consumer({"bootstrap.servers": scene.stack.kafka_bootstrap, "group.id": "chaos", "log_level": 0})
+    try:
+        for schema in SCHEMAS:
+            rows = scene.ask(POSITIONS.format(schema=schema))
+            yield schema, sum(_end(consumer, topic, partition) - next_ for topic, partition, next_ in rows)
+    except KafkaException as error:
+        raise Transient(f"kafka: {error}") from error
+    finally:
+        consumer.close()
+
+
+def _end(consumer: Consumer, topic: str, partition: int) -> int:
+    return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ASK_SECONDS)[1]

@@ -1,0 +1,147 @@
+"""The load: customers who arrive at a rate whatever the system does, and follow their orders to the end."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from bench.http import Http
+from chaos.desk import Desk, Principal
+from chaos.journeys import Manner, wish
+from chaos.operations import Answer, Shape
+from chaos.sockets import Socket
+from chaos.staff import SHELVES, Staff
+from chaos.stories import Story
+from check.history import Recorder, digest
+
+CONNECTIONS = 64
+CUSTOMERS = 12  # each has a socket, which takes a thousand open orders
+COURIERS = 150
+PUSHES_KEPT = 20_000
+
+
+@dataclass(frozen=True)
+class Target:
+    """The system under load."""
+
+    url: str
+    jwt_secret: str
+    seed: int
+
+
+class Town:
+    """Everybody, on one event loop. `faults` are what should not happen to the load itself."""
+
+    def __init__(self, target: Target, recorder: Recorder) -> None:
+        address = f"{target.url}/graphql"
+        self._seed = target.seed
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._dice = Random(f"town {target.seed}")
+        self.desk = Desk(Http(address, CONNECTIONS), target.jwt_secret, recorder)
+        self.staff = Staff(self.desk, target.seed, self.spawn)
+        self.stories: list[Story] = []
+        self.open: dict[str, Story] = {}
+        """Acknowledged, and not told to the end."""
+        self.pushes: deque[tuple[float, str, int]] = deque(maxlen=PUSHES_KEPT)
+        """(unix time, order, version) of the youngest pushes."""
+        self.faults: list[str] = []
+        self._customers = [self.desk.principal(f"customer-{n:02}", "customer") for n in range(CUSTOMERS)]
+        self._sockets = [Socket(address, who, recorder, self._told) for who in self._customers]
+
+    @property
+    def couriers(self) -> list[str]:
+        """Their names; the first five are those whom a new system has on shift."""
+        return [f"c-{number:02}" for number in range(1, COURIERS + 1)]
+
+    async def begin(self) -> None:
+        """Couriers on shift, little of the scarce dish, sockets open."""
+        for socket in self._sockets:
+            self.spawn(socket.run())
+        await asyncio.gather(*(self.staff.begin_shift(name) for name in self.couriers))
+        await asyncio.gather(*(self.staff.restock(*shelf) for shelf in SHELVES))
+
+    async def arrive(self, rate: float, seconds: float) -> None:
+        """Open loop: order i is due at i/rate, and waits for nobody."""
+        begin = time.time()
+        for number in range(int(rate * seconds)):
+            if (early := begin + number / rate - time.time()) > 0:
+                await asyncio.sleep(early)
+            self.stories.append(Story(number, wish(self._seed, number), f"chaos-{self._seed}-{number:06}", time.time()))
+            self.spawn(self._live(self.stories[-1]))
+
+    async def strike(self, on: bool) -> None:
+        """All couriers end their shift, or begin it."""
+        self.staff.striking = on
+        change = self.staff.end_shift if on else self.staff.begin_shift
+        await asyncio.gather(*(change(name) for name in self.couriers))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Something that somebody does beside the others."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def end(self) -> None:
+        """Everybody leaves; what is under way is cut off."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.desk.close()
+
+    def unsettled(self) -> list[Story]:
+        """Orders that were not told to their end."""
+        return [story for story in self.stories if not story.over]
+
+    async def _live(self, story: Story) -> None:
+        """Place, watch, and change one's mind perhaps; the rest happens on pushes."""
+        turn = story.number % CUSTOMERS
+        customer = self._customers[turn]
+        said = await self._place(story, customer)
+        if said.order is None:
+            story.refused = said.code or "nothing"
+            self.faults.append(f"placeOrder of order {story.number} was refused: {said.code}")
+            return
+        story.id = said.order["id"]
+        self.open[story.id] = story
+        await self._sockets[turn].watch(story)
+        if story.wish.curious:
+            await self._sockets[turn - 1].peep(story.id)
+        if story.wish.cancel and not story.wish.cancel.status and story.first("cancel"):
+            await self.staff.cancel(story, customer)
+
+    async def _place(self, story: Story, customer: Principal) -> Answer:
+        wanted = _input(story, story.wish.item)
+        placing = self._order(customer, wanted, impatient=story.wish.manner is Manner.LOST)
+        if story.wish.manner is Manner.TWICE:
+            first, second = await asyncio.gather(placing, self._order(customer, wanted))
+            return first if first.order else second
+        said = await placing
+        if story.wish.manner is Manner.OTHER:
+            await self._order(customer, wanted | {"items": [{"itemId": story.wish.item, "quantity": 2}]})
+        return said
+
+    async def _order(self, customer: Principal, wanted: Shape, *, impatient: bool = False) -> Answer:
+        items = {line["itemId"]: line["quantity"] for line in wanted["items"]}
+        told = digest(wanted["restaurantId"], items, wanted["paymentMethod"])
+        return await self.desk.place(customer, wanted, told, impatient=impatient)
+
+    def _told(self, story: Story, order: Shape, now: float) -> None:
+        self.pushes.append((now, story.id, story.version))
+        if story.settled:
+            self.open.pop(story.id, None)
+        self.staff.told(story, self._customers[story.number % CUSTOMERS], order)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self.faults.append(f"the load broke: {error!r}")
+
+
+def _input(story: Story, item: str) -> Shape:
+    line = {"itemId": item, "quantity": 1}
+    wanted = {"idempotencyKey": story.key, "restaurantId": story.wish.restaurant, "items": [line]}
+    return wanted | {"paymentMethod": story.wish.card}
