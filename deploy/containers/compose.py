@@ -33,6 +33,7 @@ def variables(system: System) -> dict[str, str]:
         "DEMAE_POSTGRES_PORT": str(ports.postgres),
         "DEMAE_KAFKA_PORT": str(ports.kafka),
         "DEMAE_CONNECT_PORT": str(ports.connect),
+        "DEMAE_PROVIDER_PORT": str(ports.provider),
         **system.settings,
     }
 

@@ -22,7 +22,7 @@ INFRASTRUCTURE = ("postgres", "kafka", "edge", "connect")
 class System:
     """`settings` are variables for every service; `without` names what a person runs elsewhere.
 
-    `opened`: database, broker and Connect are published on the host as well (compose.open.yaml).
+    `opened`: database, broker, Connect and provider are published on the host as well (compose.open.yaml).
     """
 
     layout: layout.Layout
@@ -55,6 +55,11 @@ class System:
     def connect_url(self) -> str:
         """Connect for the host; when `opened`."""
         return f"http://127.0.0.1:{self.ports.connect}"
+
+    @property
+    def provider_url(self) -> str:
+        """The payment provider for the host; when `opened`."""
+        return f"http://127.0.0.1:{self.ports.provider}"
 
     @property
     def secrets(self) -> Path:

@@ -58,6 +58,7 @@ def _refuse_ports(known: System) -> None:
     wanted = {"edge": ports.edge}
     if known.opened:
         wanted |= {"postgres": ports.postgres, "kafka": ports.kafka, "connect": ports.connect}
+        wanted |= {"provider": ports.provider} if "provider" in known.names else {}
     own = known.engine.ask("ps", "--filter", f"label={PROJECT}={known.project}", "--format", "{{.Ports}}")
     strange = {who: port for who, port in wanted.items() if f"127.0.0.1:{port}->" not in own}
     for who, port in strange.items():

@@ -17,6 +17,10 @@ class Ports(Published):
     places: Sequence[str]
 
     @property
+    def provider(self) -> int:
+        return self.http("provider")
+
+    @property
     def controller(self) -> int:
         return 8093 + self.offset
 

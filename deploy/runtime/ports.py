@@ -21,6 +21,10 @@ class Published:
         return 8000 + self.offset
 
     @property
+    def provider(self) -> int:
+        return 8003 + self.offset
+
+    @property
     def postgres(self) -> int:
         return 8032 + self.offset
 

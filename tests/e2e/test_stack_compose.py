@@ -13,7 +13,7 @@ def test_nothing_is_published_beyond_this_machine(compose: ComposeStack) -> None
     for process in compose.processes():
         bindings = compose.inspected(process)["HostConfig"]["PortBindings"] or {}
         published |= {(process, one["HostIp"]) for given in bindings.values() for one in given}
-    assert published == {(process, "127.0.0.1") for process in ("postgres", "kafka", "edge", "connect")}
+    assert published == {(process, "127.0.0.1") for process in ("postgres", "kafka", "edge", "connect", "provider")}
 
 
 def test_everything_carries_the_name_of_the_run(compose: ComposeStack) -> None:

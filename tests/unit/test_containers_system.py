@@ -177,8 +177,8 @@ def test_password_among_settings_is_refused(known: system.System) -> None:
 def test_ports_move_together(known: system.System) -> None:
     """By the offset, as those of local processes."""
     said = compose.variables(known)
-    names = ("DEMAE_PORT", "DEMAE_POSTGRES_PORT", "DEMAE_KAFKA_PORT", "DEMAE_CONNECT_PORT")
-    assert [said[name] for name in names] == ["8200", "8232", "8292", "8283"]
+    names = ("PORT", "POSTGRES_PORT", "KAFKA_PORT", "CONNECT_PORT", "PROVIDER_PORT")
+    assert [said[f"DEMAE_{name}"] for name in names] == ["8200", "8232", "8292", "8283", "8203"]
 
 
 def test_only_given_settings_are_handed_on(known: system.System, monkeypatch: pytest.MonkeyPatch) -> None:

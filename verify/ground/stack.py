@@ -11,6 +11,8 @@ from typing import NoReturn, Protocol
 
 import jwt
 
+from ground.provider_faults import ProviderFaults
+
 # What not every stack can do; a test names what it needs: @pytest.mark.needs("kill", "database").
 ABILITIES = frozenset(
     {
@@ -22,6 +24,7 @@ ABILITIES = frozenset(
         "database",  # database_url("verify")
         "roles",  # database_url() of every other role
         "provider log",  # provider_log
+        "provider faults",  # provider_url, provider_key, provider_faults
         "brokers",  # kafka_bootstrap, connect_url
         "state",  # person() has a DEMAE_STATE
     }
@@ -63,6 +66,21 @@ class Stack(Protocol):
     def provider_log(self) -> Path:
         """The provider's own append-only log, JSON lines: the file itself, or a copy of this moment."""
         unable()
+
+    @property
+    def provider_url(self) -> str:
+        """Where the payment provider answers; its /faults makes trouble."""
+        unable()
+
+    @property
+    def provider_key(self) -> str:
+        """The bearer key that it accepts."""
+        unable()
+
+    @property
+    def provider_faults(self) -> ProviderFaults:
+        """What makes trouble there."""
+        return ProviderFaults(self.provider_url, self.provider_key)
 
     def person(self) -> Mapping[str, str]:
         """The environment in which one of our own programs finds this system, as a person's `./demae` does."""

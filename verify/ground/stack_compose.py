@@ -66,6 +66,14 @@ class ComposeStack(Stack):
         self.project.call("cp", f"provider:{PROVIDER_LOG}", str(copy))
         return copy
 
+    @property
+    def provider_url(self) -> str:
+        return self.known.provider_url
+
+    @property
+    def provider_key(self) -> str:
+        return self.known.keys.provider
+
     def person(self) -> Mapping[str, str]:
         return {**person(self.known), "PYTHONPATH": self.known.layout.python_path}
 

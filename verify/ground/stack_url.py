@@ -1,7 +1,8 @@
 """The stack that is already there, such as one in a cluster: known by its address alone, touched by nobody.
 
 DEMAE_E2E_URL and JWT_SECRET say where it is and how tokens are signed. DEMAE_E2E_DATABASE_URL (role `verify`) and
-DEMAE_E2E_PROVIDER_LOG (a file) let more tests run.
+DEMAE_E2E_PROVIDER_LOG (a file) let more tests run, DEMAE_E2E_PROVIDER_URL and DEMAE_E2E_PROVIDER_KEY those that make
+trouble there.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,11 @@ class UrlStack(Stack):
 
     @property
     def abilities(self) -> frozenset[str]:
-        optional = {"database": "DEMAE_E2E_DATABASE_URL", "provider log": "DEMAE_E2E_PROVIDER_LOG"}
+        optional = {
+            "database": "DEMAE_E2E_DATABASE_URL",
+            "provider log": "DEMAE_E2E_PROVIDER_LOG",
+            "provider faults": "DEMAE_E2E_PROVIDER_URL",
+        }
         return frozenset(ability for ability, name in optional.items() if self.variables.get(name))
 
     @property
@@ -41,6 +46,14 @@ class UrlStack(Stack):
     @property
     def provider_log(self) -> Path:
         return Path(self._told("DEMAE_E2E_PROVIDER_LOG"))
+
+    @property
+    def provider_url(self) -> str:
+        return self._told("DEMAE_E2E_PROVIDER_URL").rstrip("/")
+
+    @property
+    def provider_key(self) -> str:
+        return self._told("DEMAE_E2E_PROVIDER_KEY")
 
     def person(self) -> Mapping[str, str]:
         path = ":".join(str(ROOT / part) for part in SOURCES)
