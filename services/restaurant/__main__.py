@@ -15,7 +15,7 @@ from chassis.process import Process
 from chassis.prune import prune
 from chassis.settings import ServiceSettings, load
 from restaurant import handlers, seed
-from restaurant.events import ORDERS, READS
+from restaurant.events import ORDERS, READS, RESTAURANTS
 
 SEED_FILE = Path(__file__).parent / "seed.json"
 PRUNE_SECONDS = 60.0
@@ -33,7 +33,7 @@ def build(database: Database, log: Log) -> Consumer:
         name="restaurant",
         database=database,
         log=log,
-        topics=[ORDERS],
+        topics=[ORDERS, RESTAURANTS],
         reads=READS,
         handle=handlers.handle,
         wants=handlers.wants,

@@ -12,9 +12,9 @@ from enum import StrEnum
 
 from restaurant.events import (
     DeliveryAssigned,
-    Incoming,
     ItemsOutOfStock,
     Line,
+    OfOrder,
     OrderAccepted,
     OrderCancelled,
     OrderCreated,
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 
 class UnknownOrderError(Exception):
-    """A courier for an order that was never created: the log never says that, so the event is at fault."""
+    """A fact of an order that was never created: the log never says that, so the event is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Ticket:
     lines: tuple[Line, ...] = ()
     held: bool = False  # stock was taken for this order and not given back (also when it has been eaten)
     ready_in: int | None = None  # seconds from the commit that begins cooking; None: the kitchen will say so
+    traceparent: str | None = None  # of the event that created it: what a timer says later belongs to the same trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +63,25 @@ class Kitchen:
     preparation_seconds: int | None = None
 
 
-def needs_kitchen(ticket: Ticket, event: Incoming | PreparationOver) -> bool:
+def needs_kitchen(ticket: Ticket, event: OfOrder | PreparationOver) -> bool:
     """Whether this step reads or changes stock."""
     return (ticket.state is State.ORDERED and isinstance(event, DeliveryAssigned)) or (
-        ticket.state is State.COOKING and isinstance(event, OrderCancelled)
+        ticket.state is State.COOKING and isinstance(event, OrderCancelled | ItemsOutOfStock)
     )
 
 
-def step(ticket: Ticket, event: Incoming | PreparationOver, kitchen: Kitchen) -> tuple[Ticket, list[Outgoing]]:
+def step(ticket: Ticket, event: OfOrder | PreparationOver, kitchen: Kitchen) -> tuple[Ticket, list[Outgoing]]:
     """Fold one event. Facts that come late or twice change nothing; a closed ticket never works again.
 
-    Raises UnknownOrderError when an order gets a courier before it was created.
+    Raises UnknownOrderError when an order gets a courier, or is short of a dish, before it was created.
     """
     match event:
-        case OrderCancelled() | OrderDelivered():
-            return _close(ticket, cancelled=isinstance(event, OrderCancelled)), []
         case OrderCreated() if ticket.state is State.NONE:
-            return Ticket(State.ORDERED, event.restaurant_id, event.items), []
-        case DeliveryAssigned() if ticket.state is State.NONE:
-            raise UnknownOrderError("delivery_assigned for an order that was never created")
+            return replace(ticket, state=State.ORDERED, restaurant_id=event.restaurant_id, lines=event.items), []
+        case DeliveryAssigned() | ItemsOutOfStock() if ticket.state is State.NONE:
+            raise UnknownOrderError("the order was never created")
+        case OrderCancelled() | ItemsOutOfStock() | OrderDelivered():
+            return _close(ticket, given_back=not isinstance(event, OrderDelivered)), []
         case DeliveryAssigned() if ticket.state is State.ORDERED:
             return _reserve(ticket, kitchen)
         case OrderReady() if ticket.state is State.COOKING:
@@ -90,10 +91,10 @@ def step(ticket: Ticket, event: Incoming | PreparationOver, kitchen: Kitchen) ->
     return ticket, []
 
 
-def _close(ticket: Ticket, *, cancelled: bool) -> Ticket:
-    """Until the dish is ready, a cancellation gives the stock back."""
-    given_back = cancelled and ticket.state is State.COOKING
-    return replace(ticket, state=State.CLOSED, held=ticket.held and not given_back, ready_in=None)
+def _close(ticket: Ticket, *, given_back: bool) -> Ticket:
+    """Only until the dish is ready anything can be given back."""
+    held = ticket.held and not (given_back and ticket.state is State.COOKING)
+    return replace(ticket, state=State.CLOSED, held=held, ready_in=None)
 
 
 def _reserve(ticket: Ticket, kitchen: Kitchen) -> tuple[Ticket, list[Outgoing]]:
@@ -114,9 +115,13 @@ def needed(ticket: Ticket) -> dict[str, int]:
     return dict(total)
 
 
-def stock_change(before: Ticket, after: Ticket) -> dict[str, int]:
-    """item_id → what the step adds to the stock (negative: takes from it); empty when it leaves the stock alone."""
+def stock_change(before: Ticket, after: Ticket, event: OfOrder | PreparationOver) -> dict[str, int]:
+    """item_id → what the step adds to the stock (negative: takes from it); empty when it leaves the stock alone.
+
+    What the kitchen says is not there is not given back.
+    """
     if before.held == after.held:
         return {}
     sign = -1 if after.held else 1
-    return {item: sign * n for item, n in needed(after).items()}
+    gone = event.items if isinstance(event, ItemsOutOfStock) else ()
+    return {item: sign * n for item, n in needed(after).items() if item not in gone}

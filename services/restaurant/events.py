@@ -1,4 +1,7 @@
-"""What restaurant reads from `orders.events`, and what it writes. Meanings: contracts/README.md."""
+"""What restaurant reads from `orders.events` and `restaurants.events`, and what it writes there.
+
+Meanings: contracts/README.md.
+"""
 
 from dataclasses import dataclass
 
@@ -51,9 +54,18 @@ class OrderAccepted:
 
 @dataclass(frozen=True, slots=True)
 class ItemsOutOfStock:
-    """The kitchen cannot make it: these dishes are short. Nothing was reserved."""
+    """These dishes are short. Written when they were to be reserved, and nothing was; read when the kitchen says so
+    (api), in the same breath as the order's end."""
 
     items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StockSet:
+    """The restaurant (the event's key) counted a dish: so many are there, whatever was there before."""
+
+    item_id: str
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +86,18 @@ class MenuPublished:
     items: tuple[MenuItem, ...]
 
 
-Incoming = OrderCreated | DeliveryAssigned | OrderReady | OrderDelivered | OrderCancelled
+OfOrder = OrderCreated | DeliveryAssigned | ItemsOutOfStock | OrderReady | OrderDelivered | OrderCancelled
+OfRestaurant = StockSet
 Outgoing = OrderAccepted | ItemsOutOfStock | OrderReady
 
-READS: dict[str, type[Incoming]] = {
+READS: dict[str, type[OfOrder] | type[OfRestaurant]] = {
     "order_created": OrderCreated,
     "delivery_assigned": DeliveryAssigned,
+    "items_out_of_stock": ItemsOutOfStock,
     "order_ready": OrderReady,
     "order_delivered": OrderDelivered,
     "order_cancelled": OrderCancelled,
+    "stock_set": StockSet,
 }
 WRITES: dict[str, type[Outgoing] | type[MenuPublished]] = {
     "order_accepted": OrderAccepted,

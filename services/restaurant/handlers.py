@@ -7,15 +7,15 @@ from chassis.errors import Poison
 from chassis.outbox import publish
 from restaurant import store
 from restaurant.domain import PreparationOver, UnknownOrderError
-from restaurant.events import ORDERS, TYPE_OF, Outgoing
-from restaurant.shelves import Shelves
+from restaurant.events import ORDERS, TYPE_OF, OfRestaurant, Outgoing
+from restaurant.shelves import Cause, Shelves
 
 SCAN_SECONDS = 0.5  # a dish is ready at most this much after its time
 SCAN_LIMIT = 200  # tickets in one transaction
 
 
 def wants(_type: str, source: str) -> bool:
-    """What this service says itself (`order_ready` of automatic kitchens) stands on its tickets already."""
+    """What this service says itself (`order_ready`, `items_out_of_stock`) stands on its tickets already."""
     return source != "restaurant"
 
 
@@ -33,8 +33,11 @@ def handle(tx: Transaction, batch: Batch) -> None:
 
 def decide(shelves: Shelves, event: Received) -> list[Event]:
     """Fold one event; -> what to publish."""
+    if isinstance(event.data, OfRestaurant):
+        shelves.count(event.key, event.data, event.at)
+        return []
     try:
-        facts = shelves.fold(event.key, event.data)
+        facts = shelves.order(event.key, event.data, Cause(event.at, event.traceparent))
     except UnknownOrderError as error:
         raise Poison(str(error), event) from error
     return [_fact(event.key, fact, event.traceparent) for fact in facts]
@@ -53,9 +56,9 @@ def _finish(database: Database) -> int:
         if not due:
             return 0
         shelves = Shelves(due)
-        ready = {order_id: shelves.fold(order_id, PreparationOver()) for order_id in list(due)}
+        ready = {order_id: shelves.order(order_id, PreparationOver()) for order_id in list(due)}
         store.save(tx, shelves)
-        publish(tx, [_fact(order_id, fact, None) for order_id, facts in ready.items() for fact in facts])
+        publish(tx, [_fact(o, fact, due[o].traceparent) for o, facts in ready.items() for fact in facts])
         return len(ready)
 
 

@@ -18,18 +18,19 @@ from restaurant.shelves import Shelf, Shelves
 Rows = Cursor[tuple[Any, ...]]
 
 LOCK_TICKETS = """
-SELECT order_id, state, restaurant_id, lines, held FROM ticket
+SELECT order_id, state, restaurant_id, lines, held, traceparent FROM ticket
 WHERE order_id = ANY (ARRAY(SELECT json_array_elements_text(%s::json)))
 ORDER BY order_id FOR UPDATE
 """
 
 LOCK_DUE = """
-SELECT order_id, state, restaurant_id, lines, held FROM ticket WHERE state = 'COOKING' AND ready_at <= now()
+SELECT order_id, state, restaurant_id, lines, held, traceparent FROM ticket
+WHERE state = 'COOKING' AND ready_at <= now()
 ORDER BY ready_at, order_id LIMIT %s FOR UPDATE SKIP LOCKED
 """
 
 LOCK_STOCK = """
-SELECT restaurant_id, item_id, quantity, preparation_seconds
+SELECT restaurant_id, item_id, quantity, preparation_seconds, counted_at
 FROM (SELECT * FROM json_to_recordset(%(rows)s::json) AS w (restaurant_id text, item_id text)
       LIMIT json_array_length(%(rows)s::json)) AS wanted
 JOIN stock USING (restaurant_id, item_id) JOIN restaurant USING (restaurant_id)
@@ -38,10 +39,10 @@ ORDER BY restaurant_id, item_id FOR UPDATE OF stock
 
 # A plain INSERT: should two owners meet on a new order, the second fails and reads again, it overwrites nothing.
 INSERT_TICKETS = """
-INSERT INTO ticket (order_id, state, restaurant_id, lines, held, ready_at)
-SELECT order_id, state, restaurant_id, lines, held, now() + ready_in * interval '1 second'
+INSERT INTO ticket (order_id, state, restaurant_id, lines, held, ready_at, traceparent)
+SELECT order_id, state, restaurant_id, lines, held, now() + ready_in * interval '1 second', traceparent
 FROM json_to_recordset(%(rows)s::json)
-  AS t (order_id text, state text, restaurant_id text, lines json, held boolean, ready_in int)
+  AS t (order_id text, state text, restaurant_id text, lines json, held boolean, ready_in int, traceparent text)
 """
 
 # While a ticket cooks its time stands; a ticket in any other state has none.
@@ -60,9 +61,18 @@ FROM (SELECT * FROM json_to_recordset(%(rows)s::json) AS c (restaurant_id text, 
 WHERE stock.restaurant_id = c.restaurant_id AND stock.item_id = c.item_id
 """
 
-# The row comes back only when something differs: then the menu is to be published.
+# A dish that never had any stock gets its row. An unknown restaurant fails: such an event is poison.
+COUNT_STOCK = """
+INSERT INTO stock (restaurant_id, item_id, quantity, counted_at)
+SELECT restaurant_id, item_id, quantity, counted_at
+FROM json_to_recordset(%(rows)s::json)
+  AS c (restaurant_id text, item_id text, quantity int, counted_at timestamptz)
+ON CONFLICT (restaurant_id, item_id) DO UPDATE SET quantity = excluded.quantity, counted_at = excluded.counted_at
+"""
+
 ANY_RESTAURANT = "SELECT FROM restaurant LIMIT 1"
 
+# The row comes back only when something differs: then the menu is to be published.
 PUT_RESTAURANT = """
 INSERT INTO restaurant AS r (restaurant_id, preparation_seconds, menu) VALUES (%s, %s, %s)
 ON CONFLICT (restaurant_id) DO UPDATE SET preparation_seconds = excluded.preparation_seconds, menu = excluded.menu
@@ -92,8 +102,8 @@ def lock_due(tx: Transaction, limit: int) -> dict[str, Ticket]:
 def tickets(rows: Rows) -> dict[str, Ticket]:
     """Order id → ticket. `ready_in` is not read back: it is of use only in the step that begins cooking."""
     return {
-        order_id: Ticket(State(state), restaurant_id, tuple(Line(**line) for line in lines), held)
-        for order_id, state, restaurant_id, lines, held in rows.fetchall()
+        order_id: Ticket(State(state), restaurant_id, tuple(Line(**line) for line in lines), held, traceparent=trace)
+        for order_id, state, restaurant_id, lines, held, trace in rows.fetchall()
     }
 
 
@@ -101,18 +111,27 @@ def lock_stock(tx: Transaction, wanted: Collection[tuple[str, str]]) -> dict[tup
     """Lock these (restaurant, dish) rows; those that do not exist are left out."""
     rows = [{"restaurant_id": restaurant, "item_id": item} for restaurant, item in sorted(wanted)]
     found = tx.execute(LOCK_STOCK, {"rows": encode(rows).decode()}).fetchall()
-    return {(restaurant, item): Shelf(quantity, seconds) for restaurant, item, quantity, seconds in found}
+    return {(restaurant, item): Shelf(*shelf) for restaurant, item, *shelf in found}
 
 
 def save(tx: Transaction, shelves: Shelves) -> None:
-    """Write what changed: tickets, and stock."""
+    """Write what changed: tickets, and stock. Counts first: what changes a counted dish came after."""
     known = [(order_id, t) for order_id, t in sorted(shelves.changed.items()) if order_id in shelves.known]
     new = [(order_id, t) for order_id, t in sorted(shelves.changed.items()) if order_id not in shelves.known]
     _write(tx, UPDATE_TICKETS, [_state(order_id, t) for order_id, t in known])
     _write(
         tx,
         INSERT_TICKETS,
-        [_state(order_id, t) | {"restaurant_id": t.restaurant_id, "lines": t.lines} for order_id, t in new],
+        [
+            _state(order_id, t) | {"restaurant_id": t.restaurant_id, "lines": t.lines, "traceparent": t.traceparent}
+            for order_id, t in new
+        ],
+    )
+    counts = sorted(shelves.counts.items())
+    _write(
+        tx,
+        COUNT_STOCK,
+        [{"restaurant_id": r, "item_id": i, "quantity": c.quantity, "counted_at": c.at} for (r, i), c in counts],
     )
     changes = sorted(shelves.stock_changes.items())
     _write(tx, CHANGE_STOCK, [{"restaurant_id": r, "item_id": i, "change": n} for (r, i), n in changes if n])

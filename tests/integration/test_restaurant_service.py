@@ -20,11 +20,14 @@ from restaurant.__main__ import build
 from restaurant.events import (
     ORDERS,
     READS,
+    RESTAURANTS,
     DeliveryAssigned,
+    ItemsOutOfStock,
     Line,
     OrderCancelled,
     OrderCreated,
     OrderReady,
+    StockSet,
 )
 from tests.support.counting import running
 
@@ -37,13 +40,14 @@ class Town:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.broker = FakeBroker({ORDERS: 4})
+        self.broker = FakeBroker({ORDERS: 4, RESTAURANTS: 2})
         self.database = Database(url, "test")
 
     def say(self, key: str, data: Any, source: str = "elsewhere") -> Record:
         """Publish an event of another service."""
         name = next(name for name, shape in READS.items() if isinstance(data, shape))
-        return self.broker.publish(Event(ORDERS, key, name, data), source)
+        topic = RESTAURANTS if name == "stock_set" else ORDERS
+        return self.broker.publish(Event(topic, key, name, data), source)
 
     def order(self, order_id: str, restaurant_id: str, quantity: int = 1) -> None:
         """An order and its courier."""
@@ -119,6 +123,25 @@ def test_stock_returns_after_a_rush(town: Town) -> None:
         town.broker.repeat(town.say(f"o{n}", OrderCancelled("customer")))
     until(lambda: list(town.states().values()) == ["CLOSED"] * 30)
     assert town.ask("SELECT quantity FROM stock WHERE restaurant_id = 'manual'") == [(10,)]
+
+
+def test_kitchen_reports_and_counts(town: Town) -> None:
+    """Its report leaves nothing for the next order; its count does. Its own menu and verdicts are not read."""
+    soups = "SELECT quantity FROM stock WHERE restaurant_id = 'manual'"
+    town.order("o1", "manual")
+    until(lambda: town.states() == {"o1": "COOKING"})
+    town.broker.publish(Event(RESTAURANTS, "manual", "menu_published", {}), "restaurant")
+    town.say("o1", ItemsOutOfStock(("soup",)), "restaurant")
+    town.say("o1", ItemsOutOfStock(("soup",)), "api")
+    town.say("o1", OrderCancelled("out_of_stock"), "api")
+    until(lambda: town.ask(soups) == [(0,)])
+    town.order("o2", "manual")
+    until(lambda: town.said("o2") == ["items_out_of_stock"])
+    town.broker.repeat(town.say("manual", StockSet("soup", 2), "api"))
+    until(lambda: town.ask(soups) == [(2,)])
+    town.order("o3", "manual", 2)
+    until(lambda: town.said("o3") == ["order_accepted"])
+    assert town.ask("SELECT count(*) FROM parked") == [(0,)]
 
 
 def test_poison_stalls_its_own_order_only(town: Town) -> None:

@@ -17,11 +17,13 @@ from restaurant.__main__ import SEED_FILE
 from restaurant.events import (
     READS,
     DeliveryAssigned,
+    ItemsOutOfStock,
     Line,
     OrderCancelled,
     OrderCreated,
     OrderDelivered,
     OrderReady,
+    StockSet,
 )
 from tests.support.batches import batch
 
@@ -254,6 +256,67 @@ def test_courier_for_unknown_order_is_poison(house: House) -> None:
     with pytest.raises(Poison) as caught:
         house.run(("o1", ASSIGNED))
     assert caught.value.event.key == "o1"
+
+
+def test_reported_dish_is_gone(house: House) -> None:
+    """By the kitchen's word there is no soup; the rice goes back; the end that follows changes nothing more."""
+    house.order("o1", "slow", soup=2, rice=1)
+    house.run(("o1", ASSIGNED))
+    report = ItemsOutOfStock(("soup",))
+    for event in (report, OrderCancelled("out_of_stock"), report, CANCELLED):
+        house.run(("o1", event))
+    assert (house.state("o1"), house.stock()) == ("CLOSED", {"soup": 0, "rice": 1})
+
+
+def test_report_of_an_unknown_order(house: House) -> None:
+    """It is set aside, by name: nobody knows whose soup that is."""
+    with pytest.raises(Poison) as caught:
+        house.run(("o1", ItemsOutOfStock(("soup",))))
+    assert caught.value.event.key == "o1"
+
+
+def test_count_replaces_the_stock(house: House) -> None:
+    """So many are there now; what an order takes in the same batch comes off that."""
+    house.order("o1", "slow", soup=2)
+    house.run(("slow", StockSet("soup", 9)), ("o1", ASSIGNED))
+    assert house.stock() == {"soup": 7, "rice": 1}
+    house.run(("o1", CANCELLED))
+    assert house.stock() == {"soup": 9, "rice": 1}
+
+
+def test_older_word_is_passed_over(house: House) -> None:
+    """A report that was parked while the kitchen counted leaves the new soups alone; its order ends all the same."""
+    house.order("o1", "slow", soup=1)
+    late = batch(READS, [("o1", ItemsOutOfStock(("soup",)))])
+    house.run(("slow", StockSet("soup", 9)))
+    with house.database.transaction() as tx:
+        handlers.handle(tx, late)
+    assert (house.state("o1"), house.stock()["soup"]) == ("CLOSED", 9)
+
+
+def test_first_count_of_a_dish(house: House) -> None:
+    """A dish that never had any stock has some now, also one that is not on the menu yet."""
+    house.run(("slow", StockSet("tea", 4)), ("slow", StockSet("tea", 5)))
+    assert house.stock() == {"soup": 3, "rice": 1, "tea": 5}
+    assert house.stock("prompt") == {"soup": 3, "rice": 1}
+
+
+def test_unknown_restaurant_is_refused(house: House) -> None:
+    """A count for a kitchen that is not here fails whole: it is set aside until a person knows better."""
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        house.run(("nowhere", StockSet("soup", 4)), ("slow", StockSet("soup", 9)))
+    assert house.stock() == {"soup": 3, "rice": 1}
+
+
+def test_timer_speaks_in_the_order_s_trace(house: House) -> None:
+    """What the preparation time makes true carries the trace that the order began with."""
+    one = batch(READS, [("o1", OrderCreated("slow", (Line("soup", 1),)))], traceparent="00-order")
+    with house.database.transaction() as tx:
+        handlers.handle(tx, one)
+    house.run(("o1", ASSIGNED))
+    house.make_due()
+    handlers.finish_preparations(house.database)
+    assert ("order_ready", "00-order") in house.ask("SELECT type, traceparent FROM outbox")
 
 
 def test_seeding_twice_changes_nothing(house: House) -> None:

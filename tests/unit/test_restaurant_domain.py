@@ -19,9 +19,9 @@ from restaurant.domain import (
 )
 from restaurant.events import (
     DeliveryAssigned,
-    Incoming,
     ItemsOutOfStock,
     Line,
+    OfOrder,
     OrderAccepted,
     OrderCancelled,
     OrderCreated,
@@ -30,16 +30,18 @@ from restaurant.events import (
     Outgoing,
 )
 
-Input = Incoming | PreparationOver
+Input = OfOrder | PreparationOver
 Fact = Outgoing
 
 ORDERS = ("o1", "o2", "o3")
+UNHEARD = DeliveryAssigned | ItemsOutOfStock  # of an order that was not created
 STOCK = {"soup": 3, "rice": 2, "tea": 0}
 
 lines = st.lists(st.builds(Line, st.sampled_from([*STOCK, "gone"]), st.integers(1, 3)), min_size=1, max_size=3)
 creations = st.builds(OrderCreated, st.just("r1"), lines.map(tuple))
-later = st.sampled_from(
-    [DeliveryAssigned(), OrderReady(), PreparationOver(), OrderDelivered(), OrderCancelled("customer")],
+later = st.one_of(
+    st.sampled_from([DeliveryAssigned(), OrderReady(), PreparationOver(), OrderDelivered()]),
+    st.sampled_from([OrderCancelled("customer"), ItemsOutOfStock(("soup",)), ItemsOutOfStock(("rice", "soup"))]),
 )
 histories = st.tuples(
     st.sampled_from([None, 0, 3]),
@@ -56,14 +58,17 @@ class House:
     stock: dict[str, int] = field(default_factory=lambda: dict(STOCK))
     tickets: dict[str, Ticket] = field(default_factory=dict)
     emitted: list[tuple[str, Fact]] = field(default_factory=list)
+    gone: Counter[str] = field(default_factory=Counter)  # what the kitchen did not give back
     lowest: int = 0
 
     def fold(self, order_id: str, event: Input) -> None:
         before = self.tickets.get(order_id, Ticket())
         kitchen = Kitchen(self.stock, self.preparation_seconds) if needs_kitchen(before, event) else Kitchen()
         after, facts = step(before, event, kitchen)
-        for item, change in stock_change(before, after).items():
+        for item, change in stock_change(before, after, event).items():
             self.stock[item] += change
+        if isinstance(event, ItemsOutOfStock) and before.state is State.COOKING:
+            self.gone.update({line.item_id: line.quantity for line in before.lines if line.item_id in event.items})
         self.lowest = min(self.lowest, *self.stock.values())
         self.tickets[order_id] = after
         self.emitted += [(order_id, fact) for fact in facts]
@@ -71,7 +76,7 @@ class House:
     def play(self, history: list[tuple[str, Input]]) -> "House":
         for order_id, event in history:
             state = self.tickets.get(order_id, Ticket()).state
-            if not (state == State.NONE and isinstance(event, DeliveryAssigned)):  # the log never says that
+            if not (state == State.NONE and isinstance(event, UNHEARD)):  # the log never says that
                 self.fold(order_id, event)
         return self
 
@@ -81,15 +86,16 @@ class House:
 
 @given(histories)
 def test_stock_is_never_lost(history: History) -> None:
-    """What is on the shelves and what tickets hold is always what there was; no shelf goes below nothing."""
+    """What is on the shelves, in tickets and never was there is what there was; no shelf goes below nothing."""
     house = House(history[0]).play(history[1])
     total = Counter(house.stock)
+    total.update(house.gone)
     for ticket in house.tickets.values():
         if ticket.held:
             total.update({line.item_id: 0 for line in ticket.lines})
             for line in ticket.lines:
                 total[line.item_id] += line.quantity
-    assert dict(total) == STOCK
+    assert {item: total[item] for item in STOCK} == STOCK
     assert house.lowest == 0
 
 
@@ -143,7 +149,7 @@ def test_any_missing_dish_ends_it() -> None:
     before = ordered(Line("soup", 1), Line("tea", 1), Line("gone", 1))
     after, facts = step(before, DeliveryAssigned(), Kitchen(STOCK, 3))
     assert facts == [ItemsOutOfStock(("gone", "tea"))]
-    assert (after.state, stock_change(before, after)) == (State.CLOSED, {})
+    assert (after.state, stock_change(before, after, DeliveryAssigned())) == (State.CLOSED, {})
 
 
 def test_same_dish_on_two_lines() -> None:
@@ -171,10 +177,36 @@ def test_second_courier_reserves_nothing() -> None:
     assert step(cooking, DeliveryAssigned(), Kitchen(STOCK, 3)) == (cooking, [])
 
 
-def test_courier_before_order_is_refused() -> None:
-    """The log has causes before effects: an assignment without an order is a fault of the event."""
+@pytest.mark.parametrize("event", [DeliveryAssigned(), ItemsOutOfStock(("soup",))])
+def test_order_unheard_of_is_refused(event: OfOrder) -> None:
+    """The log has causes before effects: such a fact without an order is a fault of the event."""
     with pytest.raises(UnknownOrderError):
-        step(Ticket(), DeliveryAssigned(), Kitchen())
+        step(Ticket(), event, Kitchen())
+
+
+def test_report_ends_the_cooking() -> None:
+    """What the kitchen has not got is not given back, the other dishes are, at once: the order's end comes with it."""
+    cooking, _ = step(ordered(Line("soup", 1), Line("rice", 2)), DeliveryAssigned(), Kitchen(STOCK, 3))
+    report = ItemsOutOfStock(("soup",))
+    closed, said = step(cooking, report, Kitchen(STOCK))
+    assert (closed.state, closed.held, said) == (State.CLOSED, False, [])
+    assert stock_change(cooking, closed, report) == {"rice": 2}
+    assert step(closed, OrderCancelled("out_of_stock"), Kitchen(STOCK)) == (closed, [])
+
+
+def test_report_before_reservation() -> None:
+    """Nothing was taken, nothing is given back, and a courier on the way finds a closed ticket."""
+    before, report = ordered(Line("soup", 1)), ItemsOutOfStock(("soup",))
+    closed, _ = step(before, report, Kitchen())
+    assert (closed.state, stock_change(before, closed, report)) == (State.CLOSED, {})
+    assert step(closed, DeliveryAssigned(), Kitchen(STOCK, 3)) == (closed, [])
+
+
+def test_report_after_the_timer() -> None:
+    """The kitchen's word came after the preparation time was over: the dish is used, nothing comes back."""
+    ready = Ticket(State.READY, "r1", (Line("soup", 1),), held=True)
+    closed, _ = step(ready, ItemsOutOfStock(("soup",)), Kitchen())
+    assert (closed.state, closed.held) == (State.CLOSED, True)
 
 
 def test_cancelled_before_created_stays_closed() -> None:

@@ -1,6 +1,7 @@
 """A batch folded over tickets and stock, in memory; and the seed file that ships."""
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,46 +11,56 @@ from restaurant.__main__ import SEED_FILE
 from restaurant.domain import State, Ticket
 from restaurant.events import (
     DeliveryAssigned,
-    Incoming,
     ItemsOutOfStock,
     Line,
+    OfOrder,
+    OfRestaurant,
     OrderAccepted,
     OrderCancelled,
     OrderCreated,
     OrderDelivered,
     OrderReady,
+    Outgoing,
+    StockSet,
 )
-from restaurant.shelves import Shelf, Shelves
+from restaurant.shelves import Cause, Count, Shelf, Shelves
 
 STOCK = {("r1", "soup"): 2, ("r1", "rice"): 1, ("r2", "soup"): 1}
-Pair = tuple[str, Incoming]
+Event = OfOrder | OfRestaurant
+Pair = tuple[str, Event]
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 created = st.builds(
     OrderCreated,
     st.sampled_from(["r1", "r2", "gone"]),
     st.lists(st.builds(Line, st.sampled_from(["soup", "rice"]), st.integers(1, 2)), min_size=1, max_size=2).map(tuple),
 )
-later: st.SearchStrategy[Incoming] = st.sampled_from(
-    [DeliveryAssigned(), OrderReady(), OrderDelivered(), OrderCancelled("customer")]
+later: st.SearchStrategy[OfOrder] = st.sampled_from(
+    [DeliveryAssigned(), OrderReady(), OrderDelivered(), OrderCancelled("customer"), ItemsOutOfStock(("soup",))]
+)
+counted = st.tuples(
+    st.sampled_from(["r1", "r2"]), st.builds(StockSet, st.sampled_from(["soup", "rice", "tea"]), st.integers(0, 3))
 )
 
 
 @st.composite
-def lives(draw: st.DrawFn) -> list[Incoming]:
+def lives(draw: st.DrawFn) -> list[OfOrder]:
     """One order's events: created first, as the log has it."""
     return [draw(created), *draw(st.lists(later, max_size=5))]
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[list[Pair]]:
-    """Some orders' lives, interleaved and cut into batches."""
-    queues: dict[str, list[Incoming]] = {f"o{n}": draw(lives()) for n in range(draw(st.integers(1, 4)))}
+def histories(draw: st.DrawFn, counting: bool = True) -> list[tuple[Cause, Pair]]:
+    """Some orders' lives and some counts, interleaved; those that were said first may be read last."""
+    queues: dict[str, list[OfOrder]] = {f"o{n}": draw(lives()) for n in range(draw(st.integers(1, 4)))}
     events: list[Pair] = []
     while alive := [o for o, queue in queues.items() if queue]:
+        if counting and draw(st.integers(0, 4)) == 0:
+            events.append(draw(counted))
         order_id = draw(st.sampled_from(alive))
         events.append((order_id, queues[order_id].pop(0)))
-    size = draw(st.integers(1, 8))
-    return [events[at : at + size] for at in range(0, len(events), size)]
+    times = [NOON + timedelta(seconds=draw(st.integers(0, 9))) for _ in events]
+    return [(Cause(at), pair) for at, pair in zip(times, events, strict=True)]
 
 
 class Memory:
@@ -58,32 +69,88 @@ class Memory:
     def __init__(self) -> None:
         self.tickets: dict[str, Ticket] = {}
         self.stock = Counter(STOCK)
+        self.counted_at: dict[tuple[str, str], datetime] = {}
+        self.said: list[tuple[str, Outgoing]] = []
 
-    def run(self, batch: list[Pair]) -> None:
+    def run(self, batch: list[tuple[Cause, Pair]]) -> "Memory":
         """One transaction: load what the batch names, lock the stock it may need, fold, save."""
-        keys = {key for key, _ in batch}
+        keys = {key for _, (key, _) in batch}
         shelves = Shelves({o: t for o, t in self.tickets.items() if o in keys})
-        wanted = shelves.stock_needed(batch)
-        shelves.put({place: Shelf(self.stock[place], 3) for place in wanted if place in self.stock})
-        for key, event in batch:
-            shelves.fold(key, event)
+        wanted = shelves.stock_needed(pair for _, pair in batch)
+        shelves.put({p: Shelf(self.stock[p], 3, self.counted_at.get(p)) for p in wanted if p in self.stock})
+        for cause, (key, event) in batch:
+            if isinstance(event, OfRestaurant):
+                shelves.count(key, event, cause.at)
+            else:
+                self.said += [(key, fact) for fact in shelves.order(key, event, cause)]
         self.tickets |= shelves.changed
+        self.stock.update({place: count.quantity - self.stock[place] for place, count in shelves.counts.items()})
+        self.counted_at |= {place: count.at for place, count in shelves.counts.items()}
         self.stock.update(shelves.stock_changes)
+        assert min(self.stock.values()) >= 0
+        return self
 
 
-@given(histories())
-def test_batches_keep_the_stock(history: list[list[Pair]]) -> None:
-    """However events fall into batches: shelves and tickets hold what there was, and no shelf is negative."""
+@given(histories(counting=False), st.integers(1, 8))
+def test_batches_keep_the_stock(history: list[tuple[Cause, Pair]], size: int) -> None:
+    """However events fall into batches: shelves and tickets hold what there was, but for soup that never was there."""
     memory = Memory()
-    for batch in history:
-        memory.run(batch)
+    reported = any(isinstance(event, ItemsOutOfStock) for _, (_, event) in history)
+    for at in range(0, len(history), size):
+        memory.run(history[at : at + size])
         held = Counter(memory.stock)
         for ticket in memory.tickets.values():
             held.update({(ticket.restaurant_id, x.item_id): 0 for x in ticket.lines if ticket.held})
             for line in ticket.lines if ticket.held else ():
                 held[ticket.restaurant_id, line.item_id] += line.quantity
-        assert +held == Counter(STOCK)
-        assert min(memory.stock.values()) >= 0
+        assert all(held[p] == n or (reported and p[1] == "soup" and held[p] < n) for p, n in STOCK.items())
+
+
+@given(histories(), st.integers(2, 8))
+def test_batches_are_as_one_by_one(history: list[tuple[Cause, Pair]], size: int) -> None:
+    """Stock, tickets and facts do not depend on where a batch ends, whatever is counted and reported between."""
+    single, batched = Memory(), Memory()
+    for one in history:
+        single.run([one])
+    for at in range(0, len(history), size):
+        batched.run(history[at : at + size])
+    assert (batched.tickets, +batched.stock, batched.said) == (single.tickets, +single.stock, single.said)
+    assert batched.counted_at == single.counted_at
+
+
+def test_kitchen_s_word_replaces_the_stock() -> None:
+    """What was there is forgotten; what the batch takes after it comes off the new count."""
+    shelves = Shelves({"o1": Ticket(State.ORDERED, "r1", (Line("rice", 2),))})
+    shelves.put({("r1", "rice"): Shelf(1, None)})
+    shelves.count("r1", StockSet("rice", 5), NOON)
+    assert shelves.order("o1", DeliveryAssigned()) == [OrderAccepted()]
+    assert (shelves.counts, shelves.stock_changes) == ({("r1", "rice"): Count(5, NOON)}, {("r1", "rice"): -2})
+
+
+def test_older_word_changes_nothing() -> None:
+    """A report read late does not undo a count that was said after it; what the order held is not given back."""
+    shelves = Shelves({"o1": Ticket(State.COOKING, "r1", (Line("soup", 1), Line("rice", 1)), held=True)})
+    shelves.put({("r1", item): Shelf(7, None, NOON) for item in ("soup", "rice")})
+    shelves.order("o1", ItemsOutOfStock(("soup",)), Cause(NOON - timedelta(seconds=1)))
+    assert (shelves.counts, shelves.stock_changes) == ({}, {("r1", "rice"): 1})
+    assert shelves.changed["o1"].state is State.CLOSED
+
+
+def test_report_leaves_none() -> None:
+    """What the kitchen says has run out is nothing, whatever the table says: not less what others hold of it."""
+    shelves = Shelves({"o1": Ticket(State.COOKING, "r1", (Line("soup", 2), Line("rice", 1)), held=True)})
+    shelves.put({("r1", item): Shelf(7, None) for item in ("soup", "rice")})
+    shelves.order("o1", ItemsOutOfStock(("soup",)), Cause(NOON))
+    shelves.order("o1", OrderCancelled("out_of_stock"), Cause(NOON))
+    assert (shelves.counts, shelves.stock_changes) == ({("r1", "soup"): Count(0, NOON)}, {("r1", "rice"): 1})
+
+
+def test_first_count_of_a_dish() -> None:
+    """A dish without a row gets one; a report makes none."""
+    shelves = Shelves({"o1": Ticket(State.ORDERED, "r9", (Line("soup", 1),))})
+    shelves.count("r1", StockSet("tea", 3), NOON)
+    shelves.order("o1", ItemsOutOfStock(("soup",)), Cause(NOON))
+    assert shelves.counts == {("r1", "tea"): Count(3, NOON)}
 
 
 def test_last_dish_goes_once() -> None:
@@ -92,7 +159,7 @@ def test_last_dish_goes_once() -> None:
     events: list[Pair] = [("o2", DeliveryAssigned()), ("o1", DeliveryAssigned())]
     assert shelves.stock_needed(events) == {("r1", "rice")}
     shelves.put({("r1", "rice"): Shelf(1, None)})
-    said = {order_id: shelves.fold(order_id, event) for order_id, event in events}
+    said = {order_id: shelves.order(order_id, DeliveryAssigned()) for order_id, _ in events}
     assert said == {"o2": [OrderAccepted()], "o1": [ItemsOutOfStock(("rice",))]}
 
 
@@ -108,6 +175,7 @@ def test_no_stock_for_facts_that_need_none() -> None:
     shelves = Shelves({"o1": Ticket(State.COOKING, "r1", (Line("soup", 1),), True), "o2": Ticket(State.CLOSED)})
     events: list[Pair] = [("o1", OrderReady()), ("o1", OrderDelivered()), ("o2", DeliveryAssigned())]
     assert shelves.stock_needed(events) == set()
+    assert shelves.stock_needed([("o1", ItemsOutOfStock(("rice",)))]) == {("r1", "soup"), ("r1", "rice")}
 
 
 def test_seed_file_has_every_kind_of_kitchen() -> None:

@@ -100,7 +100,7 @@ class Restaurant(Service):
         said = []
         for key, event in events:
             if self.rules.remember_closed or not self._forgets(shelves.tickets.get(key), event):
-                said += [_said(key, restaurant_events.TYPE_OF[type(fact)], fact) for fact in shelves.fold(key, event)]
+                said += [_said(key, restaurant_events.TYPE_OF[type(fact)], fact) for fact in shelves.order(key, event)]
         return Work(lambda: self._save(shelves, said), frozenset(keys))
 
     def _forgets(self, ticket: restaurant_rules.Ticket | None, event: object) -> bool:
@@ -129,7 +129,7 @@ class Restaurant(Service):
     def finish(self, order_ids: Sequence[str]) -> None:
         """The timer: these tickets' time has passed."""
         shelves = restaurant_shelves.Shelves({o: self.tickets[o] for o in order_ids})
-        facts = [(o, fact) for o in order_ids for fact in shelves.fold(o, restaurant_rules.PreparationOver())]
+        facts = [(o, fact) for o in order_ids for fact in shelves.order(o, restaurant_rules.PreparationOver())]
         self._save(shelves, [_said(o, restaurant_events.TYPE_OF[type(fact)], fact) for o, fact in facts])
 
 
