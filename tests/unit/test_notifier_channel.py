@@ -21,7 +21,8 @@ from tests.support.push import CANCELLED, HAPPY, SAID, MemoryJournal, Step, new_
 
 ADA = Principal("ada", Role.CUSTOMER)
 OPERATIONS = Operations(schema())
-TEXT = "subscription($o: ID!, $a: Int!) { orderUpdated(orderId: $o, after: $a) { version timeline { version } } }"
+FIELDS = "version actions { name } timeline { version }"
+TEXT = f"subscription($o: ID!, $a: Int!) {{ orderUpdated(orderId: $o, after: $a) {{ {FIELDS} }} }}"
 
 
 class Recorder(Stream):
@@ -337,6 +338,19 @@ async def test_same_selection_shares_one_frame() -> None:
     assert len({id(stream.bodies[-1]) for stream in streams}) == 1
 
 
+async def test_same_selection_by_another_role_is_another_frame() -> None:
+    """What the customer can do is no offer to the kitchen, and the other way round."""
+    world = World()
+    world.commit(1, 2, 3)
+    streams = [world.join(principal=who) for who in (ADA, Principal("sobaya", Role.RESTAURANT), ADA)]
+    await world.settle()
+    world.commit(4)
+    world.publish(4)
+    offered = [json.loads(stream.bodies[-1])["data"]["orderUpdated"]["actions"] for stream in streams]
+    customer, kitchen = [{"name": "CANCEL_ORDER"}], [{"name": "MARK_ORDER_READY"}, {"name": "REPORT_OUT_OF_STOCK"}]
+    assert offered == [customer, kitchen, customer]
+
+
 async def test_joins_share_one_read() -> None:
     """Whoever joins while a read is under way waits for the next one, together."""
     world = World()
@@ -394,11 +408,15 @@ async def test_fault_ends_with_internal(fault: Exception) -> None:
     assert (stream.bodies, stream.ended, other.versions) == ([], "INTERNAL", [1, 2])
 
 
+WAITS_FOR_THE_FUTURE = json.dumps(story(new_order_id())[1].document | {"since": 3}).encode()
+
+
 @pytest.mark.parametrize(
     "record",
     [
         {"value": b"nonsense"},
         {"value": None},
+        {"value": WAITS_FOR_THE_FUTURE},
         {"headers": []},
         {"headers": [("ce_type", b"order_created"), ("ce_time", b"yesterday")]},
     ],
