@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -224,7 +225,7 @@ class Channel:
         key = (stream.plan, version.number, role)
         body = bodies.get(key)
         if body is None:
-            answer = stream.plan.answer(self._story.show(version.order, role))
+            answer = stream.plan.answer(partial(self._story.show, version.order, role))
             body = bodies[key] = msgspec.json.encode(answer).decode()
         return body
 

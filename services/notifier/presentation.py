@@ -5,7 +5,7 @@ reads the same in a push, a poll and a query (tests/contract/test_contract_prese
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,39 @@ from notifier.versions import Version
 REST = "*"  # what is said where a table has no line of its own
 STATES = 256  # (role, status, payment) whose actions are kept at hand: there are fewer
 
-Row = Mapping[str, str]
+Said = Mapping[str, Any]
+
+
+def _word(said: Said, table: str, key: str | None) -> str:
+    row: Mapping[str, str] = said[table]
+    return row.get(key or REST, row[REST])
+
+
+def _ended(order: Order) -> str | None:
+    return order.cancellation.reason if order.cancellation else None
+
+
+WORDS: Mapping[str, Callable[[Said, Order], str]] = {
+    "restaurant": lambda _, order: order.restaurant_name,
+    "courier": lambda _, order: order.courier_id or "",
+    "decline": lambda said, order: _word(said, "declines", order.payment.failure),
+    "cancellation": lambda said, order: _word(said, "cancellations", _ended(order)),
+    "money": lambda said, order: _word(said, "money", order.payment.status),
+}
+"""What may stand in braces in a sentence."""
+
+
+class _Words:
+    """Those of one order, each looked up only when a sentence has it."""
+
+    __slots__ = ("_order", "_said")
+
+    def __init__(self, said: Said, order: Order) -> None:
+        self._said = said
+        self._order = order
+
+    def __getitem__(self, name: str) -> str:
+        return WORDS[name](self._said, self._order)
 
 
 def stamp(at: datetime) -> str:
@@ -29,7 +61,7 @@ def stamp(at: datetime) -> str:
 class Presentation:
     """One file of sentences; `allowances` are the seconds that each wait may last, by its reason."""
 
-    def __init__(self, said: Mapping[str, Any], allowances: Mapping[str, int]) -> None:
+    def __init__(self, said: Said, allowances: Mapping[str, int]) -> None:
         self._said = said
         self._allowances = {reason: timedelta(seconds=seconds) for reason, seconds in allowances.items()}
         self._names = lru_cache(STATES)(self._find)
@@ -71,22 +103,8 @@ class Presentation:
     def _say(self, table: str, first: str, second: str, order: Order) -> str:
         rows = self._said[table]
         row = rows.get(first, rows[REST])
-        text: str = row.get(second, row[REST])
-        return text.format_map(self._words(order)) if "{" in text else text
-
-    def _words(self, order: Order) -> Row:
-        ended = order.cancellation.reason if order.cancellation else REST
-        return {
-            "restaurant": order.restaurant_name,
-            "courier": order.courier_id or "",
-            "decline": self._word("declines", order.payment.failure or REST),
-            "cancellation": self._word("cancellations", ended),
-            "money": self._word("money", order.payment.status),
-        }
-
-    def _word(self, table: str, key: str) -> str:
-        row: Row = self._said[table]
-        return row.get(key, row[REST])
+        text: str = row.get(second) or row[REST]
+        return text.format_map(_Words(self._said, order)) if "{" in text else text
 
 
 def _reason(version: Version) -> str | None:
@@ -94,7 +112,7 @@ def _reason(version: Version) -> str | None:
     order = version.order
     if version.event in ("payment_failed", "refund_failed"):
         return order.payment.failure
-    return order.cancellation.reason if version.event == "order_cancelled" and order.cancellation else None
+    return _ended(order) if version.event == "order_cancelled" else None
 
 
 def load(path: Path, allowances: Mapping[str, int]) -> Presentation:

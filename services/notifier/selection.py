@@ -7,7 +7,7 @@ nothing is checked again. tests/unit/test_notifier_selection.py holds both again
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple, cast
 
 from graphql import (
@@ -27,6 +27,10 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
+from notifier.story import COSTLY
+
+Show = Callable[[Set[str]], Mapping[str, Any]]
+
 
 class Field(NamedTuple):
     """One member of the answer: `source` is the data's member, or None for the `constant` (`__typename`)."""
@@ -40,14 +44,18 @@ class Field(NamedTuple):
 class Plan:
     """What to take from an object. Equal only to itself, so it is a cheap key for frames that may be shared."""
 
-    __slots__ = ("fields",)
+    __slots__ = ("fields", "members")
 
     def __init__(self, fields: Iterable[Field]) -> None:
         self.fields = tuple(fields)
+        self.members = frozenset(field.source for field in self.fields if field.source)
+        """The object's members that it takes."""
 
-    def answer(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The execution result of a subscription's plan."""
-        return {"data": project(self, {"orderUpdated": order})}
+    def answer(self, show: Show) -> Mapping[str, Any]:
+        """The execution result of a subscription's plan; `show` gives the order with these members."""
+        order = self.fields[0].plan
+        assert order is not None
+        return {"data": project(self, {"orderUpdated": show(order.members)})}
 
 
 class Whole(Plan):
@@ -55,8 +63,8 @@ class Whole(Plan):
 
     __slots__ = ()
 
-    def answer(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
-        return order
+    def answer(self, show: Show) -> Mapping[str, Any]:
+        return show(COSTLY)
 
 
 WHOLE = Whole(())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,9 @@ from notifier.domain import Role
 from notifier.events import Order
 from notifier.presentation import Presentation
 from notifier.versions import Version
+
+COSTLY = frozenset({"message", "actions", "deadline", "items", "timeline"})
+"""Members of the schema's Order that are made only when somebody selects them."""
 
 
 class Story:
@@ -30,16 +34,20 @@ class Story:
             self._entries.append(self._presentation.entry(version))
             self._times.append(version.at)
 
-    def show(self, order: Order, role: Role) -> dict[str, Any]:
-        """The schema's Order, all of it, for a party of this role: the one table from the document's names to the
-        schema's. The story must reach the version."""
-        deadline = self._presentation.deadline(order, self._times[order.since - 1])
+    def show(self, order: Order, role: Role, wanted: Set[str] = COSTLY) -> dict[str, Any]:
+        """The schema's Order for a party of this role: the one table from the document's names to the schema's.
+
+        The story must reach the version. Of what is COSTLY only the wanted members are there, the others are None.
+        """
+        said, deadline = self._presentation, None
+        if "deadline" in wanted or "actions" in wanted:
+            deadline = said.deadline(order, self._times[order.since - 1])
         return {
             "id": order.id,
             "version": order.version,
             "status": order.status,
-            "message": self._presentation.message(order),
-            "actions": self._presentation.actions(order, role, deadline["at"] if deadline else None),
+            "message": said.message(order) if "message" in wanted else None,
+            "actions": said.actions(order, role, deadline["at"] if deadline else None) if "actions" in wanted else None,
             "deadline": deadline,
             "payment": {
                 "status": order.payment.status,
@@ -51,15 +59,19 @@ class Story:
             "restaurantId": order.restaurant_id,
             "restaurantName": order.restaurant_name,
             "courierId": order.courier_id,
-            "items": [
-                {
-                    "itemId": item.item_id,
-                    "name": item.name,
-                    "quantity": item.quantity,
-                    "unitPrice": {"amount": item.unit_price, "currency": order.currency},
-                }
-                for item in order.items
-            ],
+            "items": _items(order) if "items" in wanted else None,
             "total": {"amount": order.total, "currency": order.currency},
-            "timeline": self._entries[: order.version],
+            "timeline": self._entries[: order.version] if "timeline" in wanted else None,
         }
+
+
+def _items(order: Order) -> list[dict[str, Any]]:
+    return [
+        {
+            "itemId": item.item_id,
+            "name": item.name,
+            "quantity": item.quantity,
+            "unitPrice": {"amount": item.unit_price, "currency": order.currency},
+        }
+        for item in order.items
+    ]
