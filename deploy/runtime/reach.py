@@ -73,10 +73,10 @@ def _refuse_strange(role: str, passwords: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def door(*command: str) -> Iterator[int]:
-    """A port of 127.0.0.1: who connects speaks to a new process of `command`, through its input and output."""
+def door(*command: str, port: int = 0) -> Iterator[int]:
+    """A port of 127.0.0.1, a free one for 0: who connects speaks to a new process of `command`, by input and output."""
     relays: list[subprocess.Popen[bytes]] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", port)) as server:
 
         def serve() -> None:
             with suppress(OSError):  # the end of the block

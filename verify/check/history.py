@@ -11,6 +11,7 @@ import itertools
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -247,18 +248,10 @@ def files(places: Sequence[Path]) -> list[Path]:
 
 def lines(path: Path) -> Iterator[Line]:
     """The whole lines of a history, in order; members of a later format are left out."""
-    decoder = msgspec.json.Decoder(Line)
+    decode = msgspec.json.Decoder(Line).decode
     with path.open("rb") as file:
         for raw in file:
-            if raw.strip() and raw.endswith(b"\n"):
-                line = _whole(decoder, raw)
-                if line is not None:
-                    yield line
-
-
-def _whole(decoder: msgspec.json.Decoder[Line], raw: bytes) -> Line | None:
-    """None for what a kill cut off in the middle of the file: the process was started again and wrote on."""
-    try:
-        return decoder.decode(raw)
-    except msgspec.DecodeError:
-        return None
+            # What a kill cut off may stand in the middle of the file: the process was started again and wrote on.
+            with suppress(msgspec.DecodeError):
+                if raw.endswith(b"\n"):
+                    yield decode(raw)

@@ -1,0 +1,300 @@
+"""Everything that is known about one order, from all sources, and about the world around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from check import contract
+from check.clients import Histories
+from check.facts import (
+    Called,
+    Charge,
+    CourierRow,
+    Decided,
+    Event,
+    Fact,
+    JobRow,
+    JournalRow,
+    OrderRow,
+    OutboxRow,
+    ParkedRow,
+    PaymentRow,
+    Placement,
+    Poisoned,
+    Pushed,
+    Seen,
+    TicketRow,
+    Watched,
+    read,
+)
+from check.spill import Lines
+from check.tables import Slot
+from check.topics import Ends, Tick
+
+F = TypeVar("F", bound=Fact)
+
+
+class Breach(NamedTuple):
+    """One broken promise: an invariant, whom it is about, and a sentence."""
+
+    invariant: str
+    about: str
+    sentence: str
+
+
+class Payment(msgspec.Struct, frozen=True):
+    """Part of a document."""
+
+    status: str
+    attempt: int = 1
+
+
+class Cancellation(msgspec.Struct, frozen=True):
+    """Part of a document."""
+
+    reason: str
+
+
+class Document(msgspec.Struct, frozen=True):
+    """An order's document, as far as the judge believes it."""
+
+    id: str
+    version: int
+    status: str
+    since: int
+    customer_id: str
+    restaurant_id: str
+    total: int
+    currency: str
+    payment: Payment
+    courier_id: str | None = None
+    cancellation: Cancellation | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Delivered or cancelled."""
+        return self.status not in contract.OPEN
+
+    @property
+    def settled(self) -> bool:
+        """Nothing about the order will change again."""
+        return self.status == contract.DELIVERED or (
+            self.status == contract.CANCELLED and self.payment.status in contract.SETTLEMENTS
+        )
+
+
+_document = msgspec.json.Decoder(Document).decode
+
+
+def document(text: str) -> Document | None:
+    """None for what is none."""
+    try:
+        return _document(text)
+    except msgspec.DecodeError:
+        return None
+
+
+@dataclass
+class World:
+    """What is not about one order. Empty parts were not to be had: see `sources`."""
+
+    sources: frozenset[str]
+    """Of tables, topics, provider, histories: what there is to judge by."""
+    services: Sequence[str] = ()
+    now: float = 0.0
+    """The moment of the tables' snapshot, by the database's clock."""
+    clock: int = 0
+    positions: Mapping[tuple[str, str, int], int] = field(default_factory=dict)
+    """(Service, topic, partition) → what it had read in the snapshot."""
+    later_positions: Mapping[tuple[str, str, int], int] = field(default_factory=dict)
+    """The same at the end of looking."""
+    ends: Ends = field(default_factory=dict)
+    """Of the partitions before the snapshot."""
+    begins: Ends = field(default_factory=dict)
+    """Their oldest kept offsets."""
+    pruned: Mapping[str, float] = field(default_factory=dict)
+    """Service → the time before which its outbox rows have been forgotten."""
+    ticks: Sequence[Tick] = ()
+    stock: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(Restaurant, dish) → how many were left in the snapshot."""
+    slot: Slot | None = None
+    keeper: Mapping[str, float] = field(default_factory=dict)
+    """The keeper's metrics, where they could be had."""
+    histories: Histories = field(default_factory=Histories)
+    allowances: Mapping[str, int] | None = None
+    """What deadlines are set to in the running system; None: nobody said."""
+    all_settled: bool = False
+    """An order that has not ended counts as a broken promise, however much time it has left."""
+
+    def has_read(self, service: str, event: Event) -> bool:
+        """Whether the service had handled (or parked) this record when the tables were read."""
+        return self.positions.get((service, contract.ORDERS, event.partition), 0) > event.offset
+
+
+@dataclass
+class Case:
+    """One order, or the key of another topic."""
+
+    id: str
+    space: str
+    _facts: dict[type[Fact], list[Fact]]
+
+    @classmethod
+    def of(cls, space: str, name: str, lines: Lines) -> Case:
+        """From the lines of the spill."""
+        found: dict[type[Fact], list[Fact]] = {}
+        for tag, json in lines:
+            fact = read(tag, json)
+            found.setdefault(type(fact), []).append(fact)
+        return cls(name, space, found)
+
+    def _all(self, kind: type[F]) -> list[F]:
+        return self._facts.get(kind, [])  # type: ignore[return-value]  # a list holds facts of its key's kind
+
+    def _one(self, kind: type[F]) -> F | None:
+        found = self._all(kind)
+        return found[0] if found else None
+
+    @cached_property
+    def order(self) -> OrderRow | None:
+        return self._one(OrderRow)
+
+    @cached_property
+    def placements(self) -> list[Placement]:
+        return self._all(Placement)
+
+    @cached_property
+    def journal(self) -> list[JournalRow]:
+        """By version."""
+        return sorted(self._all(JournalRow), key=lambda row: (row.version, row.seq))
+
+    @cached_property
+    def outbox(self) -> list[OutboxRow]:
+        """By source and seq."""
+        return sorted(self._all(OutboxRow), key=lambda row: (row.service, row.seq))
+
+    @cached_property
+    def written(self) -> dict[str, OutboxRow]:
+        """Event id → its outbox row, of every event that an outbox still has."""
+        return {row.id: row for row in self.outbox}
+
+    @cached_property
+    def records(self) -> list[Event]:
+        """The topic's records, repeats too, in order."""
+        return sorted(self._all(Event), key=lambda one: (one.partition, one.offset))
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """The same without repeats: what a consumer handles."""
+        return first_of_each(self.records)
+
+    @cached_property
+    def pushed(self) -> list[Pushed]:
+        """The journal's topic, repeats too, in order."""
+        return sorted(self._all(Pushed), key=lambda one: (one.partition, one.offset))
+
+    @cached_property
+    def payment(self) -> PaymentRow | None:
+        return self._one(PaymentRow)
+
+    @cached_property
+    def job(self) -> JobRow | None:
+        return self._one(JobRow)
+
+    @cached_property
+    def ticket(self) -> TicketRow | None:
+        return self._one(TicketRow)
+
+    @cached_property
+    def couriers(self) -> list[str]:
+        """Who has the order, as delivery's couriers say."""
+        return sorted(row.courier for row in self._all(CourierRow))
+
+    @cached_property
+    def parked(self) -> list[ParkedRow]:
+        return sorted(self._all(ParkedRow), key=lambda row: (row.consumer, row.topic, row.partition, row.offset))
+
+    @cached_property
+    def poison(self) -> list[Poisoned]:
+        return self._all(Poisoned)
+
+    @cached_property
+    def decided(self) -> list[Decided]:
+        return self._all(Decided)
+
+    @cached_property
+    def charges(self) -> list[Charge]:
+        """The provider's lines, by time."""
+        return sorted(self._all(Charge), key=lambda line: line.at)
+
+    @cached_property
+    def calls(self) -> list[Called]:
+        """By history and line."""
+        return sorted(self._all(Called), key=lambda call: (call.file, call.line))
+
+    @cached_property
+    def watches(self) -> list[Watched]:
+        """Each once, by history and number; of a list's watch the longest it was seen."""
+        found: dict[tuple[int, int], Watched] = {}
+        for watch in sorted(self._all(Watched), key=lambda one: one.ended):
+            found[watch.file, watch.n] = watch
+        return [found[key] for key in sorted(found)]
+
+    @cached_property
+    def seen(self) -> dict[tuple[int, int], list[Seen]]:
+        """(History, watch) → what it showed, in order."""
+        found: dict[tuple[int, int], list[Seen]] = {}
+        for seen in sorted(self._all(Seen), key=lambda one: (one.file, one.line)):
+            found.setdefault((seen.file, seen.n), []).append(seen)
+        return found
+
+    @cached_property
+    def documents(self) -> dict[int, Document]:
+        """Version → document, as the journal has it."""
+        found = ((row.version, document(row.payload)) for row in self.journal)
+        return {version: one for version, one in found if one is not None}
+
+    @cached_property
+    def now(self) -> Document | None:
+        """The order's document."""
+        return document(self.order.document) if self.order else None
+
+    def data(self, event_id: str) -> dict[str, object]:
+        """An event's data; empty where no outbox has it any more."""
+        row = self.written.get(event_id)
+        return object_of(row.payload) if row else {}
+
+    @cached_property
+    def close(self) -> Event | None:
+        """The record that ended the order."""
+        return next((one for one in self.events if one.type in ("order_cancelled", "order_delivered")), None)
+
+    @property
+    def untouched(self) -> bool:
+        """Nothing of it is parked, and no event of it was given up by a person: all was left to the system."""
+        return not self.parked and not any(one.what == "discarded" for one in self.decided)
+
+    def of_type(self, *types: str) -> Iterator[Event]:
+        """The topic's events of these types, without repeats."""
+        return (one for one in self.events if one.type in types)
+
+
+def first_of_each(records: Sequence[Event]) -> list[Event]:
+    """Without repeats of an id; a record without an id is like no other."""
+    found: dict[object, Event] = {}
+    for record in records:
+        found.setdefault(record.id or (record.partition, record.offset), record)
+    return list(found.values())
+
+
+def object_of(text: str) -> dict[str, object]:
+    """A JSON object; empty for what is none."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, object])
+    except msgspec.DecodeError:
+        return {}

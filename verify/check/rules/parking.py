@@ -1,0 +1,39 @@
+"""I10 and I11: a poisoned event stalls its own order only, and what is parked is what was injected."""
+
+from collections.abc import Iterator
+
+from chassis.kafka import Place
+from check import contract
+from check.case import Breach, Case, World
+from check.facts import Poisoned
+
+At = tuple[str, str, int, int]
+"""(Consumer, topic, partition, offset)."""
+
+
+def parked(case: Case, world: World) -> Iterator[Breach]:
+    """I11: each poison is a parked row of everybody who handles its type, and each head is a poison."""
+    injected = {at: poison for poison in case.poison for at in _places(poison)}
+    rows = {(row.consumer, row.topic, row.partition, row.offset): row for row in case.parked}
+    gone = {(one.consumer, one.topic, one.partition, one.offset) for one in case.decided}
+    for at, poison in injected.items():
+        if at not in rows and at not in gone and world.positions.get(at[:3], 0) > at[3]:
+            yield Breach("I11", case.id, f"{poison.what} at {at[1]} {at[2]}@{at[3]} was not parked by {at[0]}")
+    for at, row in rows.items():
+        if row.state != "behind" and at not in injected:
+            where = f"{row.topic} {row.partition}@{row.offset}"
+            yield Breach("I11", case.id, f"{row.consumer} has parked {where}, which nobody poisoned: {row.error}")
+
+
+def _places(poison: Poisoned) -> Iterator[At]:
+    who = poison.consumers
+    for consumer in contract.handled_by(poison.type, poison.source) if who is None else who:
+        yield consumer, poison.topic, poison.partition, poison.offset
+
+
+def stalled(world: World) -> Iterator[Breach]:
+    """I10: nobody stands before a record that was there when looking began."""
+    for (service, topic, partition), at in world.later_positions.items():
+        end = world.ends.get(Place(topic, partition), 0)
+        if at < end and at == world.positions.get((service, topic, partition)):
+            yield Breach("I10", service, f"it stands still at {topic} {partition}@{at}; the log went on to {end}")
