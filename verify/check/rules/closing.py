@@ -81,8 +81,9 @@ def _restaurant(case: Case, now: Document) -> Iterator[str]:
     if row is None or row.state != "CLOSED":
         yield f"restaurant's ticket is {row.state if row else 'not there'}, although the order is closed"
         return
-    reserved = any(event.source == "restaurant" for event in case.of_type("order_accepted"))
-    cooked = now.status == contract.DELIVERED or any(case.of_type("order_ready"))
+    said = {written.type for written in case.outbox} | {event.type for event in case.events}
+    reserved = "order_accepted" in said
+    cooked = now.status == contract.DELIVERED or "order_ready" in said
     if row.held and not reserved:
         yield "restaurant holds stock for an order that it never accepted"
     elif row.held and not cooked:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from check.case import Breach, World
 
-HEALS_ITSELF = frozenset({"kill", "stop", "pause", "restart", "slot_dropped", "slot_lost"})
+HEALS_ITSELF = frozenset(
+    {"kill", "stop", "pause", "restart", "failpoint", "slot_dropped", "slot_invalidated", "connect_offsets_deleted"}
+)
 RECOVERY_SECONDS = 180.0  # behind which a part that was healed counts as one that needs a hand
 MEGABYTE = 1 << 20
 

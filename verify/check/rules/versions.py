@@ -91,12 +91,13 @@ def _of_topic(case: Case, world: World, made: list[Order]) -> Iterator[Breach]:
     """The journal's facts are in orders.events, and what would have changed the order there is in the journal."""
     ids = {event.id for event in case.events}
     for row in case.journal:
-        if row.id not in ids and not _forgotten(world):
-            yield Breach("I12", case.id, f"version {row.version} was made by {row.type} {row.id}, which was never told")
+        if row.id not in ids and row.id not in case.written and not _forgotten(world):
+            yield Breach("I12", case.id, f"version {row.version} was made by {row.type} {row.id}, which nobody wrote")
     at = {row.id: row.version for row in case.journal}
     for place, event in enumerate(case.events):
         if event.id not in at and _counts(case, world, event):
-            earlier = [at[one.id] for one in case.events[:place] if one.id in at and one.source != "api"]
+            # What stood before it in the log was decided before it was read; what api itself said later, perhaps not.
+            earlier = [at[one.id] for one in case.events[:place] if one.id in at]
             later = [at[one.id] for one in case.events[place:] if one.id in at and one.source != "api"]
             possible = made[max(earlier, default=1) : min(later, default=len(made))]
             if possible and all(_changes(case, event, order) for order in possible):

@@ -1,0 +1,199 @@
+"""The judge sees what is about no single order: clock, slot, positions, faults, stock, deadlines in a standstill."""
+
+import pytest
+
+from api.events import DeadlinePassed, OrderCancelled, PaymentCompleted, PaymentRefunded, Reason
+from chassis.kafka import Place
+from check import facts as f
+from check.clients import Fault, Histories
+from check.judge import of_case
+from check.look import distinct
+from check.rules.stock import Shelf
+from check.tables import Slot
+from check.topics import Tick
+from tests.support.forgery import (
+    BEGAN,
+    CREATED,
+    NOW,
+    PARTITION,
+    TOTAL,
+    Forgery,
+    broken,
+    broken_around,
+    case,
+    sound,
+    world,
+)
+
+HEALTHY = Slot("reserved", True, 0, 4096)
+
+
+def test_sound_world_is_green() -> None:
+    """A clock that ticks, a slot that is read, services at the log's end."""
+    assert broken_around(world()) == {}
+
+
+@pytest.mark.parametrize(
+    "slot",
+    [None, Slot("lost", False, 0, 4096), Slot("reserved", False, 0, 4096), Slot("reserved", True, 0, -1)],
+    ids=["missing", "lost", "unread", "unbounded"],
+)
+def test_slot_in_trouble_is_red(slot: Slot | None) -> None:
+    """I13: there, read, and bounded."""
+    assert set(broken_around(world(slot=slot))) == {"I13"}
+
+
+def test_slot_beyond_its_bound_is_red() -> None:
+    """I13: Postgres is about to give up what the connector has not read."""
+    assert set(broken_around(world(slot=Slot("extended", True, 5 << 30, 4096)))) == {"I13"}
+
+
+def test_keeper_without_alarm_is_red() -> None:
+    """I13: a keeper that does not report the slot's bytes warns nobody."""
+    assert set(broken_around(world(keeper={"tick_age_seconds": 1.0}))) == {"I13"}
+
+
+def test_stalled_consumer_is_red() -> None:
+    """I10: a consumer that did not move while there was something to read stands still; one that moved is busy."""
+    where = ("payment", "orders.events", PARTITION)
+    ends = {Place("orders.events", PARTITION): 900}
+    assert set(broken_around(world(ends=ends, positions={where: 17}, later_positions={where: 17}))) == {"I10"}
+    assert broken_around(world(ends=ends, positions={where: 17}, later_positions={where: 400})) == {}
+
+
+def faults(*those: Fault) -> Histories:
+    return Histories(files=1, faults=list(those), last=NOW)
+
+
+def test_fault_without_recovery_is_red() -> None:
+    """I14: what was killed, or started again, works again within minutes; what has no such end is not judged."""
+    assert set(broken_around(world(histories=faults(Fault("kill", "payment", 1000, {}))))) == {"I14"}
+    assert set(broken_around(world(histories=faults(Fault("stop", "connect", 900, {}, healed=1000))))) == {"I14"}
+    recovered = Fault("stop", "connect", 900, {}, healed=1000, recovered=1004)
+    assert broken_around(world(histories=faults(recovered, Fault("duplicates", "kafka", 900, {})))) == {}
+
+
+def ticking(*gaps: tuple[float, float]) -> list[Tick]:
+    """A tick a second for 4800 seconds, but none between these times."""
+    times = [100.0 + second for second in range(4800)]
+    flowing = [at for at in times if not any(since < at < until for since, until in gaps)]
+    return [Tick(k, at - 0.02, at) for k, at in enumerate(flowing, 1)]
+
+
+def test_clock_ahead_of_the_log_is_red() -> None:
+    """I15: a tick that was written before the one before it came out is no closed loop; a lost one is none either."""
+    eager = [Tick(1, 100.0, 100.02), Tick(2, 101.0, 130.0), Tick(3, 102.0, 130.0)]
+    assert set(broken_around(world(ticks=eager))) == {"I15"}
+    assert set(broken_around(world(ticks=[Tick(1, 100.0, 100.0), Tick(3, 102.0, 102.0)]))) == {"I15"}
+
+
+def test_repeated_tick_counts_once() -> None:
+    """A repair may tell ticks again."""
+    told = [Tick(1, 100.0, 100.0), Tick(2, 101.0, 101.0), Tick(1, 100.0, 102.0), Tick(3, 102.5, 102.5)]
+    assert [tick.k for tick in distinct(told)] == [1, 2, 3]
+
+
+def timed_out(waited: float) -> Forgery:
+    """An order that was cancelled for want of a courier so many seconds after it was paid."""
+    steps = (("api", CREATED), ("payment", PaymentCompleted(1)))
+    ends = (("api", DeadlinePassed(2)), ("api", OrderCancelled(Reason.NO_COURIER)))
+    forged = sound((*steps, *ends, ("payment", PaymentRefunded(TOTAL, "EUR"))))
+    for kind in ("deadline_passed", "order_cancelled", "payment_refunded"):
+        event = forged.event(kind)
+        forged.change(event, at=event.at + waited)
+    forged.drop(*forged.of(f.Watched), *forged.of(f.Seen))
+    return forged
+
+
+def test_deadline_in_a_standstill_is_red() -> None:
+    """I15: 181 seconds passed, and 31 of them had ticks: whoever cancels then has looked at another clock."""
+    stood = world(ticks=ticking((BEGAN + 10, BEGAN + 160)))
+    assert set(broken(timed_out(181), stood)) == {"I15"}
+    assert broken(timed_out(181 + 150), stood) == {}
+
+
+def test_deadline_is_measured_by_what_was_set() -> None:
+    """The running system's allowances, or those that a history says were set at that time."""
+    stood = {"ticks": ticking((BEGAN + 10, BEGAN + 160))}
+    assert broken(timed_out(181), world(**stood, allowances={"no_courier": 20})) == {}
+    said = Histories(
+        files=1, last=NOW, allowances=[(BEGAN - 10, {"no_courier": 20}), (BEGAN + 400, {"no_courier": 500})]
+    )
+    assert broken(timed_out(181), world(**stood, histories=said)) == {}
+    assert broken(timed_out(22), world(histories=said)) == {}
+    assert set(broken(timed_out(6), world(histories=said))) == {"I15"}
+
+
+def test_deadline_for_another_wait_is_red() -> None:
+    """I15: an order that waits for its dish is not cancelled for want of a courier."""
+    forged = timed_out(400)
+    last = next(row for row in forged.of(f.JournalRow) if row.type == "order_cancelled")
+    forged.change(last, data='{"reason":"not_ready"}')
+    assert "I15" in broken(forged)
+
+
+POISON = f.Poisoned("bad_json", "orders.events", PARTITION, 500, None, "payment_completed", "payment", None)
+
+
+def parked(consumer: str, offset: int = 500, state: str = "head") -> f.ParkedRow:
+    return f.ParkedRow(consumer, "orders.events", PARTITION, offset, None, state, "no JSON", 1, NOW)
+
+
+def record(offset: int = 500) -> f.Event:
+    return f.Event(PARTITION, offset, "", "payment_completed", "payment", 1, "x", NOW - 9, settled=True)
+
+
+def poisoned(*more: f.Fact) -> dict[str, list[str]]:
+    """What is broken about an order with a poisoned record, and with more."""
+    forged = sound()
+    forged.add(POISON, record(), *more)
+    return broken(forged)
+
+
+def test_poison_is_parked_by_all_who_read_it() -> None:
+    """I11: api and delivery handle payment_completed; each has parked the record, or a person has decided about it."""
+    assert poisoned(parked("api"), parked("delivery")) == {}
+    assert set(poisoned(parked("api"))) == {"I11"}
+    gone = f.Decided("discarded", "delivery", "orders.events", PARTITION, 500)
+    assert poisoned(parked("api"), gone) == {}
+
+
+def test_events_behind_poison_are_no_heads() -> None:
+    """I11: later events of the key wait behind it; a head that nobody poisoned is a breach."""
+    both = (parked("api"), parked("delivery"))
+    assert poisoned(*both, parked("api", 600, "behind")) == {}
+    assert set(poisoned(*both, parked("api", 600))) == {"I11"}
+
+
+def test_poison_for_nobody_is_not_parked() -> None:
+    """An unknown type is skipped by everybody, and is no aborted read."""
+    forged = sound()
+    unknown = f.Poisoned("unknown_type", "orders.events", PARTITION, 500, "p", "order_sung", "api", ())
+    forged.add(unknown, f.Event(PARTITION, 500, "p", "order_sung", "api", 1, "x", NOW - 9, settled=True))
+    assert broken(forged) == {}
+
+
+@pytest.mark.parametrize(("left", "sound_"), [(99, True), (100, False), (98, False)])
+def test_stock_is_what_orders_left(left: int, sound_: bool) -> None:
+    """I7: planted less held; one more or less is lost or made."""
+    shelf = Shelf({("sobaya", "soba"): 100})
+    shelf.see(case(sound()))
+    assert (list(shelf.breaches({("sobaya", "soba"): left})) == []) is sound_
+
+
+def test_stock_that_was_set_is_not_judged() -> None:
+    """A kitchen that counted anew has the last word."""
+    shelf = Shelf({("sobaya", "soba"): 100})
+    shelf.see(case(sound()))
+    row = f.OutboxRow(
+        "api", 9, "s", "restaurants.events", "stock_set", '{"item_id":"soba","quantity":5}', "api", 1, NOW
+    )
+    shelf.see(case(Forgery([row]), "restaurants.events", "sobaya"))
+    assert list(shelf.breaches({("sobaya", "soba"): 5})) == []
+
+
+def test_streams_of_couriers_are_judged() -> None:
+    """I5 holds for the other topics, too: their keys are cases of their own."""
+    row = f.OutboxRow("api", 9, "s", "couriers.events", "shift_started", "{}", "api", 1, NOW - 9)
+    lost = case(Forgery([row]), "couriers.events", "c-01")
+    assert [breach.invariant for breach in of_case(lost, world())] == ["I5"]
