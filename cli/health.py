@@ -66,5 +66,5 @@ def notes(gauges: Mapping[str, float]) -> list[str]:
     if (lag := gauges.get("consumer_lag", 0.0)) > LAG_LIMIT:
         said.append(f"{lag:.0f} events behind the log")
     if parked := gauges.get("parked_heads", 0.0):
-        said.append(f"{parked:.0f} parked: these orders wait for a person (table parked in the service's schema)")
+        said.append(f"{parked:.0f} parked: these orders wait for a person, see `./demae parked list`")
     return said

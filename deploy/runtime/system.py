@@ -11,7 +11,10 @@ from runtime.keys import Keys
 
 DATABASE = "demae"
 # A person's own settings, handed through to every service when they are set for `make up`.
-PASSED = ("ALLOWANCES", "KAFKA_PROPERTIES", "LOG_FORMAT", "LOG_LEVEL", "MAX_SLOT_WAL_KEEP_SIZE", "PROVIDER_URL")
+PASSED = (
+    *("ALLOWANCES", "KAFKA_PROPERTIES", "LOG_FORMAT", "LOG_LEVEL"),
+    *("MAX_SLOT_WAL_KEEP_SIZE", "PARKED_CAP", "PARKED_CAP_SECONDS", "PROVIDER_URL"),
+)
 
 
 class System(Protocol):
