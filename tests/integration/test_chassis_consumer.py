@@ -262,6 +262,22 @@ def test_handler_errors_are_isolated(counting: Counting, world: World, error: ty
         until(lambda: counting.seen() == {"a": [1], "b": [1]})
 
 
+def test_lone_event_fails_twice_before_it_is_parked(counting: Counting, fake: FakeWorld) -> None:
+    """What failed by meeting another transaction succeeds at the next try, also where there is no batch to blame."""
+    failures = mock.Mock(side_effect=[psycopg.errors.UniqueViolation, None, ValueError, ValueError, None])
+
+    def handle(tx: Transaction, batch: Batch) -> None:
+        if batch.events:
+            failures()
+        count(tx, batch)
+
+    with running(counting.consumer(fake.log(), handle)):
+        happen(fake, "a", 1)
+        until(lambda: counting.seen() == {"a": [1]})
+        happen(fake, "b", 1)
+        until(lambda: counting.parked() == [("b", "head")])
+
+
 def test_released_keys_are_drained_in_order(counting: Counting, world: World) -> None:
     """Released, the head and those behind it are handled in order, before live events of the key."""
     happen(world, "a", 1, 2, 3)

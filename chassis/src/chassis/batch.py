@@ -29,6 +29,8 @@ class Candidate:
     event_id: UUID | None
     event: Received | None
     error: str | None = None
+    failed: bool = False
+    """A try that it was part of failed, for whatever reason."""
 
 
 def candidate(record: Record, attrs: Mapping[str, str], reader: Reader) -> Candidate:

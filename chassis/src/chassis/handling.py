@@ -79,10 +79,7 @@ class Handling:
             except Exception as error:
                 if len(candidates) > 1:
                     return lost | self._one_by_one(candidates)
-                if candidates[0].error is not None:
-                    raise Fatal(f"cannot even park {candidates[0].record}: {error}") from error
-                log.exception("an event cannot be handled", event_key="consumer.poison", key=candidates[0].key)
-                candidates[0].error = f"{type(error).__name__}: {error}"
+                self._blame(candidates[0], error)
             else:
                 break
         return lost
@@ -91,9 +88,22 @@ class Handling:
         """The handler failed on the batch as a whole: each event in a transaction of its own shows which it was."""
         lost: set[Place] = set()
         for single in candidates:
+            single.failed = True
             if place_of(single.record) not in lost:
                 lost |= self._settle([single.record], [single])
         return lost
+
+    @staticmethod
+    def _blame(single: Candidate, error: Exception) -> None:
+        """An event failed alone. Not at its first try: it may have met another transaction (a row that both insert)."""
+        if single.error is not None:
+            raise Fatal(f"cannot even park {single.record}: {error}") from error
+        log.exception(
+            "an event cannot be handled", event_key="consumer.poison", key=single.key, again=not single.failed
+        )
+        if single.failed:
+            single.error = f"{type(error).__name__}: {error}"
+        single.failed = True
 
     @staticmethod
     def _mark(candidates: Sequence[Candidate], poison: Poison) -> None:
