@@ -14,6 +14,7 @@ from api.domain import Order
 from api.events import TYPES, Fact, StockSet
 from api.store import Allowances, Cause, allowance
 from chassis.database import AsyncTransaction
+from chassis.failpoints import reach
 
 # No row: the menu has changed since it was read, or the key is taken.
 PLACE = """
@@ -168,13 +169,17 @@ async def set_stock(db: AsyncTransaction, restaurant_id: str, stock: StockSet, c
 
 async def start_shift(db: AsyncTransaction, courier_id: str, cause: Cause) -> None:
     """Publishes `shift_started`, unless the courier is on shift."""
-    await db.execute(START_SHIFT, {"courier": courier_id, "event": cause.id, "trace": cause.trace})
+    await _write(db, START_SHIFT, {"courier": courier_id, "event": cause.id, "trace": cause.trace})
 
 
 async def end_shift(db: AsyncTransaction, courier_id: str, cause: Cause) -> None:
     """Publishes `shift_ended`, unless the courier is off shift."""
-    await db.execute(END_SHIFT, {"courier": courier_id, "event": cause.id, "trace": cause.trace})
+    await _write(db, END_SHIFT, {"courier": courier_id, "event": cause.id, "trace": cause.trace})
 
 
 async def _write(db: AsyncTransaction, statement: LiteralString, values: dict[str, Any]) -> bool:
-    return await (await db.execute(statement, values)).fetchone() is not None
+    """Whether the statement wrote what it is for."""
+    reach("api.before_statement")
+    cursor = await db.execute(statement, values)
+    reach("api.after_statement")
+    return cursor.rowcount > 0
