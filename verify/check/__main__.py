@@ -59,11 +59,16 @@ def main(  # noqa: PLR0913, PLR0917 - a command's options
     all_settled: Annotated[
         bool, typer.Option("--all-settled", help="An order still open is a violation of I2.")
     ] = False,
+    late: Annotated[
+        float, typer.Option(min=0, help="Seconds in which an open stream must show a version (I8).")
+    ] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     folder: Annotated[Path | None, typer.Option(help="Where to sort; default: the system's temporary folder.")] = None,
 ) -> None:
     """Judge the running system from outside: client histories, provider's log, topics and tables against I1 to I15."""
-    wanted = look.Wanted(_range(since, order), _time(since) or _placed(order), tuple(histories or ()), all_settled)
+    wanted = look.Wanted(
+        _range(since, order), _time(since) or _placed(order), tuple(histories or ()), all_settled, late
+    )
     say = Progress()
     try:
         with where.find() as place, tempfile.TemporaryDirectory(prefix="demae-check-", dir=folder) as scratch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -35,6 +36,8 @@ from check.facts import (
 from check.spill import Lines
 from check.tables import Slot
 from check.topics import Ends, Tick
+
+STANDSTILL_SECONDS = 5.0  # between two ticks: the log stood
 
 F = TypeVar("F", bound=Fact)
 
@@ -128,8 +131,20 @@ class World:
     histories: Histories = field(default_factory=Histories)
     allowances: Mapping[str, int] | None = None
     """What deadlines are set to in the running system; None: nobody said."""
+    late_seconds: float = 60.0
+    """That a version may take to an open stream; the time of faults is not counted."""
     all_settled: bool = False
     """An order that has not ended counts as a broken promise, however much time it has left."""
+
+    @property
+    def happened(self) -> frozenset[str]:
+        """What there was to survive: poison, faults, a standstill of the log."""
+        there = {
+            "poison": self.histories.poison,
+            "faults": self.histories.faults,
+            "standstill": any(later.at - sooner.at > STANDSTILL_SECONDS for sooner, later in pairwise(self.ticks)),
+        }
+        return frozenset(name for name, some in there.items() if some)
 
     def has_read(self, service: str, event: Event) -> bool:
         """Whether the service had handled (or parked) this record when the tables were read."""

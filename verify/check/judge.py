@@ -45,11 +45,21 @@ INVARIANTS: Sequence[Invariant] = (
     Invariant("I8", "every version is shown once and in order", _needs("tables", "histories")),
     Invariant("I9", "nobody sees a stranger's order", _needs("tables", "histories")),
     Invariant("I10", "poison stalls its own order only", _needs("tables", "topics")),
-    Invariant("I11", "parked heads are the poison injected", _needs("tables", "histories")),
+    Invariant(
+        "I11",
+        "parked heads are the poison injected",
+        _needs("tables", "histories"),
+        {"poison": "none was injected"},
+    ),
     Invariant("I12", "the fold of the facts is the documents", _needs("tables"), {"topics": "without the log"}),
     Invariant("I13", "the log's retention is bounded and watched", _needs("tables"), {"keeper": "by the slot alone"}),
-    Invariant("I14", "recovery needs no hand", _needs("histories")),
-    Invariant("I15", "no deadline fires because the log stood", _needs("tables", "topics")),
+    Invariant("I14", "recovery needs no hand", _needs("histories"), {"faults": "nothing was disturbed"}),
+    Invariant(
+        "I15",
+        "no deadline fires because the log stood",
+        _needs("tables", "topics"),
+        {"standstill": "it never stood"},
+    ),
 )
 
 OF_ORDERS: Sequence[Rule] = (
@@ -125,9 +135,10 @@ class Judgement:
 def verdicts(world: World) -> dict[str, Verdict]:
     """Before anything was looked at: what can be judged by these sources at all."""
     found = {}
+    had = world.sources | world.happened
     for invariant in INVARIANTS:
-        missing = sorted(invariant.needs - world.sources)
-        partly = [why for source, why in invariant.also.items() if source not in world.sources]
+        missing = sorted(invariant.needs - had)
+        partly = [why for source, why in invariant.also.items() if source not in had]
         why = f"no {' and no '.join(missing)}" if missing else "; ".join(partly)
         found[invariant.name] = Verdict(invariant, why=why, checked=not missing)
     return found

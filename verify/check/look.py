@@ -48,6 +48,7 @@ class Wanted:
     since: float = 0.0
     histories: Sequence[Path] = ()
     all_settled: bool = False
+    late_seconds: float = 60.0
 
 
 def look(place: where.Where, wanted: Wanted, folder: Path, tell: Tell) -> Evidence:
@@ -107,6 +108,7 @@ def _tables(place: where.Where, wanted: Wanted, spill: Spill, tell: Tell) -> Wor
             stock=seen.stock(),
             allowances=place.allowances,
             all_settled=wanted.all_settled,
+            late_seconds=wanted.late_seconds,
         )
 
 
@@ -118,7 +120,7 @@ def _read_topics(reader: Topics, world: World, wanted: Wanted, spill: Spill, tel
     since = max(0.0, wanted.since - BEFORE_SECONDS)
     messages = _telling(reader.read(names, after, since), sum(after.values()), tell)
     told = topics.copy(messages, world.ends, wanted.ids, spill)
-    world.ticks = distinct(told.ticks)
+    world.ticks = [tick for tick in distinct(told.ticks) if tick.at >= wanted.since]
     world.sources |= {"topics"}
 
 

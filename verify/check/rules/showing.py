@@ -7,8 +7,6 @@ from check.facts import Called, Seen, Watched
 from check.history import Shown
 from check.rules import MARGIN
 
-LATE_SECONDS = 60.0  # that a version may take to an open subscription; the time of faults is not counted
-
 
 def subscribed(case: Case, world: World) -> Iterator[Breach]:
     """I8."""
@@ -33,6 +31,7 @@ def _watched(case: Case, world: World, watch: Watched, seen: Sequence[Seen]) -> 
         cursor = max(cursor, version)
         if one.at < world.now - MARGIN:
             yield from _as_made(case, one.shown)
+            yield from _late(case, world, watch, version, one.at)
     yield from _all_told(case, world, watch, cursor)
 
 
@@ -63,12 +62,17 @@ def _all_told(case: Case, world: World, watch: Watched, cursor: int) -> Iterator
         if cursor != case.order.version or not (case.now and case.now.settled):
             yield f"the stream completed with version {cursor}; the order is at {case.order.version}"
     elif watch.outcome != "refused":
-        for row in case.journal:
-            began = max(row.at, watch.began)
-            late = watch.ended - began - _disturbed(world, began, watch.ended)
-            if row.version > cursor and late > LATE_SECONDS:
-                yield f"version {row.version} was not shown for {late:.0f} s, while the stream was open"
-                return
+        yield from _late(case, world, watch, cursor + 1, watch.ended)
+
+
+def _late(case: Case, world: World, watch: Watched, version: int, until: float) -> Iterator[str]:
+    """A stream that is open shows what is made, or was made before it, within a while."""
+    if watch.listed or not 0 < version <= len(case.journal):
+        return
+    began = max(case.journal[version - 1].at, watch.began)
+    late = until - began - _disturbed(world, began, until)
+    if late > world.late_seconds:
+        yield f"version {version} was not shown for {late:.1f} s, while the stream was open"
 
 
 def _disturbed(world: World, began: float, ended: float) -> float:

@@ -1,5 +1,6 @@
 """I4, I6 and I12: an order's versions, the way from one to the next, and the journal as the store of its facts."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from api.codec import fact_of, text
@@ -81,6 +82,9 @@ def folded(case: Case, world: World) -> Iterator[Breach]:
             yield Breach("I12", case.id, f"version {row.version} is not what the fold of its facts makes")
             return
         made.append(order)
+    for fact, times in Counter(row.id for row in case.journal).items():
+        if times > 1:
+            yield Breach("I12", case.id, f"duplicate: the event {fact} made {times} versions")
     if case.order is not None and case.journal and case.order.document != case.journal[-1].payload:
         yield Breach("I12", case.id, "the order's document is not that of its last version")
     if "topics" in world.sources:
