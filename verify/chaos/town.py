@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from bench.http import Http
 from chaos.desk import Desk, Principal
-from chaos.journeys import Manner, wish
+from chaos.journeys import Manner, Wish, wish
 from chaos.operations import Answer, Shape
 from chaos.sockets import Socket
 from chaos.staff import SHELVES, Staff
 from chaos.stories import Story
 from check.history import Recorder, digest
 
-CONNECTIONS = 64
 CUSTOMERS = 12  # each has a socket, which takes a thousand open orders
 COURIERS = 150
 PUSHES_KEPT = 20_000
@@ -40,7 +38,7 @@ class Town:
         self._seed = target.seed
         self._tasks: set[asyncio.Task[None]] = set()
         self._dice = Random(f"town {target.seed}")
-        self.desk = Desk(Http(address, CONNECTIONS), target.jwt_secret, recorder)
+        self.desk = Desk(address, target.jwt_secret, recorder)
         self.staff = Staff(self.desk, target.seed, self.spawn)
         self.stories: list[Story] = []
         self.open: dict[str, Story] = {}
@@ -69,8 +67,15 @@ class Town:
         for number in range(int(rate * seconds)):
             if (early := begin + number / rate - time.time()) > 0:
                 await asyncio.sleep(early)
-            self.stories.append(Story(number, wish(self._seed, number), f"chaos-{self._seed}-{number:06}", time.time()))
-            self.spawn(self._live(self.stories[-1]))
+            self.welcome(wish(self._seed, number))
+
+    def welcome(self, wanted: Wish) -> Story:
+        """A customer comes with this wish; what follows happens beside the caller."""
+        number = len(self.stories)
+        story = Story(number, wanted, f"chaos-{self._seed}-{number:06}", time.time())
+        self.stories.append(story)
+        self.spawn(self._live(story))
+        return story
 
     async def strike(self, on: bool) -> None:
         """All couriers end their shift, or begin it."""
