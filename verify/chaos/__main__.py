@@ -14,10 +14,11 @@ import uvloop
 from rich.console import Console
 
 from chaos import report, run
-from chaos.judge import judged
-from chaos.plan import SETTINGS, Plan
+from chaos.judge import Judgement, judged
+from chaos.plan import Plan
 from chaos.run import Played
 from chaos.verdict import violations
+from ground.failure import said
 from ground.stack import Stack
 from runtime.errors import Refusal
 from runtime.layout import ROOT
@@ -60,9 +61,12 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started ends with us
     folder = out or ROOT / ".run" / "chaos" / f"{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
     plan = Plan(minutes, seed, rate, runtime, folder, keep)
-    plan.histories.mkdir(parents=True, exist_ok=True)
+    if folder.exists() and any(folder.iterdir()):
+        raise typer.BadParameter(f"{folder} is not empty: another run's results are in it", param_hint="--out")
+    for made in (plan.histories, plan.failpoints):
+        made.mkdir(parents=True)
     try:
-        played, found = tried(plan)
+        played, found, judgement = tried(plan)
     except Refusal as refused:
         console.print(f"Chaos cannot run: {refused}", style="red", markup=False)
         raise typer.Exit(2) from refused
@@ -70,7 +74,7 @@ def main(
         console.print(f"\nEnded early; nothing runs any more. What was seen is in {folder}.")
         raise typer.Exit(130) from None
     report.write(plan, played, found)
-    console.print(report.tables(played, found))
+    console.print(report.tables(played, judgement), "", f"violations: {len(found)}")
     for violation in found[:SHOWN]:
         console.print(violation, style="red", markup=False)
     console.print(f"All of it is in {folder}.")
@@ -78,18 +82,28 @@ def main(
     raise typer.Exit(1 if found else 0)
 
 
-def tried(plan: Plan) -> tuple[Played, list[str]]:
-    """The run, and what was violated in it."""
+def tried(plan: Plan) -> tuple[Played, list[str], Judgement]:
+    """The run, what was violated in it, and what the check said."""
     say = Progress()
-    with _stack(plan.runtime)(**SETTINGS) as stack:
+    with _stack(plan.runtime)(**plan.settings) as stack:
         played = uvloop.run(run.play(stack, plan, say))
-        found = violations(played.stories, played.met, played.poisoned, played.broken, played.left)
-        found += judged(stack, plan, say)
+        judgement = judged(stack, plan, say)
         say.end()
+        found = violations(played.stories, played.met, played.poisoned, played.broken, played.left)
+        found += judgement.violations
         shutil.copy(stack.provider_log, plan.out / "provider.jsonl")
+        if found:
+            _keep_logs(stack, plan)
         if plan.keep:
             _wait(stack)
-    return played, found
+    return played, found, judgement
+
+
+def _keep_logs(stack: Stack, plan: Plan) -> None:
+    """For a person who looks for the reason."""
+    (plan.out / "logs").mkdir(exist_ok=True)
+    for process in stack.processes():
+        (plan.out / "logs" / f"{process}.log").write_text(said(stack, process))
 
 
 def _stack(runtime: str) -> Callable[..., AbstractContextManager[Stack]]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from chaos import capture, positions, records, trouble
+from chaos import capture, crashes, positions, records, trouble
 from chaos.faults import Fault
 from chaos.scene import Scene
 
@@ -65,6 +65,7 @@ DEEDS: Mapping[str, Deed] = {
     "stop": stop,
     "restart": stop,
     "strike": strike,
+    "failpoint": crashes.failpoint,
     "slot_dropped": capture.drop_slot,
     "slot_invalidated": capture.invalidate_slot,
     "connect_offsets_deleted": capture.forget_offsets,

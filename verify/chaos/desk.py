@@ -15,9 +15,11 @@ from bench.principals import mint
 from chaos.operations import MUTATIONS, Answer, Shape, Unanswered, answer
 from check.history import Call, Recorder
 
-ANSWER_SECONDS = 4.0
+ANSWER_SECONDS = 10.0
 IMPATIENT_SECONDS = 0.004  # sent, and gone before the answer: mostly
-AGAIN_SECONDS = (0.1, 0.2, 0.4, 0.8)  # the last one for ever; with jitter
+# The last one for ever; with jitter. A load that hammers what is slow already keeps it down by itself.
+AGAIN_SECONDS = (0.1, 0.3, 1.0, 3.0)
+ROOM = {"customer": 40, "courier": 16, "restaurant": 8}  # requests under way: staff never waits behind the guests
 ANSWERS_KEPT = 5000
 
 Begin = Callable[[], Call]
@@ -36,10 +38,11 @@ class Principal:
 class Desk:
     """One pool of connections for everybody."""
 
-    def __init__(self, http: Http, jwt_secret: str, recorder: Recorder) -> None:
-        self._http = http
+    def __init__(self, url: str, jwt_secret: str, recorder: Recorder) -> None:
+        self._http = Http(url, sum(ROOM.values()))
         self._jwt_secret = jwt_secret
         self._known: dict[tuple[str, str], Principal] = {}
+        self._room = {role: asyncio.Semaphore(size) for role, size in ROOM.items()}
         self.recorder = recorder
         self.answers: deque[tuple[float, float]] = deque(maxlen=ANSWERS_KEPT)
         """(sent, answered) of the youngest mutations, in unix time."""
@@ -69,22 +72,24 @@ class Desk:
     async def _ask(self, who: Principal, body: bytes, begin: Begin, patience: Iterable[float]) -> Answer:
         pauses = itertools.chain(AGAIN_SECONDS, itertools.repeat(AGAIN_SECONDS[-1]))
         for seconds, pause in zip(patience, pauses, strict=False):
-            call = begin()
-            try:
-                said = await self._once(who, body, seconds)
-            except (HttpError, TimeoutError, Unanswered, msgspec.MsgspecError) as error:
-                call.unknown(f"{type(error).__name__}: {error}"[:200])
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-            else:
-                call.refused(said.code) if said.code else call.ok(said.order)
+            async with self._room[who.role]:
+                said = await self._once(who, body, begin(), seconds)
+            if said is not None:
                 return said
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
         raise AssertionError("patience has no end")
 
-    async def _once(self, who: Principal, body: bytes, seconds: float) -> Answer:
+    async def _once(self, who: Principal, body: bytes, call: Call, seconds: float) -> Answer | None:
+        """None when nobody knows what became of it."""
         sent = time.time()
-        async with asyncio.timeout(seconds):
-            said = answer(await self._http.post(who.head, body))
+        try:
+            async with asyncio.timeout(seconds):
+                said = answer(await self._http.post(who.head, body))
+        except (HttpError, TimeoutError, Unanswered, msgspec.MsgspecError) as error:
+            call.unknown(f"{type(error).__name__}: {error}"[:200])
+            return None
         self.answers.append((sent, time.time()))
+        call.refused(said.code) if said.code else call.ok(said.order)
         return said
 
     def close(self) -> None:

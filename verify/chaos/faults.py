@@ -5,6 +5,8 @@ from dataclasses import dataclass
 SERVICES = ("api-http", "api-projector", "payment", "delivery", "restaurant", "notifier", "keeper")
 AROUND = ("edge", "provider")
 LOG = ("postgres", "kafka", "connect")
+BATCHES = ("batch.before_commit", "batch.after_commit", "consumer.before_offsets", "batch.before_commit")
+CALLS = ("work.before_call", "work.after_call", "work.after_settle")  # payment's, to the provider
 CONSUMERS = ("api-projector", "payment", "delivery", "restaurant")
 
 # Longer than the longest allowance (plan.py): nothing comes out of the log meanwhile, and no deadline may pass.
@@ -23,9 +25,9 @@ class Card:
     detail: str = ""
 
 
-def deck() -> list[Card]:
-    """Every fault once."""
-    return [*_deaths(), *_zombies(), *_log(), *_outside(), *_strange()]
+def deck(*, test_build: bool) -> list[Card]:
+    """Every fault once; those at named places of the code are in test builds only."""
+    return [*_deaths(), *_zombies(), *_log(), *_outside(), *_strange(), *(_crashes() if test_build else ())]
 
 
 def _deaths() -> list[Card]:
@@ -33,6 +35,12 @@ def _deaths() -> list[Card]:
     killed = [Card("kill", part) for part in (*SERVICES, *AROUND)]
     killed += [Card("kill", part, air=18) for part in LOG]
     return killed + [Card("restart", part, (0.0, 3.0), air=18) for part in LOG]
+
+
+def _crashes() -> list[Card]:
+    """At the places where a crash matters most: between an effect and what is to follow from it."""
+    places = [Card("failpoint", process, detail=place) for process, place in zip(CONSUMERS, BATCHES, strict=True)]
+    return places + [Card("failpoint", "payment", detail=place) for place in CALLS]
 
 
 def _zombies() -> list[Card]:

@@ -3,20 +3,22 @@
 import time
 from collections.abc import Callable, Iterator
 
+import psycopg
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from chaos import trouble
 from chaos.positions import ASK_SECONDS
 from chaos.scene import Scene
-from chassis.errors import Transient
 
 SCHEMAS = ("api", "payment", "delivery", "restaurant")
 LOOK_SECONDS = 1.0
 QUIET_LOOKS = 2  # in a row
 
-DISCARD = """
-UPDATE {schema}.parked SET state = 'discarded' WHERE state = 'head'
-RETURNING consumer, topic, partition, "offset", key
+# What was never tried again is: a person may think that the fault was elsewhere. Then it is given up.
+DECIDE = """
+UPDATE {schema}.parked SET who = 'chaos', why = 'no event at all', decided = now(),
+  state = CASE WHEN attempts > 1 THEN 'discarded' ELSE 'released' END
+WHERE state = 'head' RETURNING state, consumer, topic, partition, "offset", key
 """
 PARKED = "SELECT count(*) FROM {schema}.parked"
 # Ticks never end, and are no order.
@@ -34,21 +36,23 @@ def heal(scene: Scene) -> None:
     trouble.heal(scene)
 
 
-def decide(scene: Scene) -> int:
-    """Discards every head, as a person would who has seen that it is no event at all; -> how many."""
-    found = [row for schema in SCHEMAS for row in scene.ask(DISCARD.format(schema=schema))]
-    for consumer, *place, key in found:
-        scene.recorder.decided("discarded", consumer, tuple(place), key)
-    return len(found)
+def decide(scene: Scene) -> None:
+    """Releases every head once, and discards it when it cannot be handled again: it is no event at all."""
+    for schema in SCHEMAS:
+        for decision, consumer, topic, partition, offset, key in scene.ask(DECIDE.format(schema=schema)):
+            scene.recorder.decided(decision, consumer, (topic, partition, offset), key)
 
 
 def settle(scene: Scene, unsettled: Callable[[], int], say: Callable[[str], None], seconds: float) -> list[str]:
     """Waits until nothing moves any more; -> what still did after `seconds`."""
     deadline, quiet = time.monotonic() + seconds, 0
     while quiet < QUIET_LOOKS:
-        decide(scene)
         left = [f"{n} orders not told to their end"] if (n := unsettled()) else []
-        left += restless(scene)
+        try:
+            decide(scene)
+            left += restless(scene)
+        except (psycopg.OperationalError, KafkaException) as error:
+            left.append(f"no answer to {error!r}")
         quiet = 0 if left else quiet + 1
         if time.monotonic() > deadline:
             return left
@@ -72,8 +76,6 @@ def _behind(scene: Scene) -> Iterator[tuple[str, int]]:
         for schema in SCHEMAS:
             rows = scene.ask(POSITIONS.format(schema=schema))
             yield schema, sum(_end(consumer, topic, partition) - next_ for topic, partition, next_ in rows)
-    except KafkaException as error:
-        raise Transient(f"kafka: {error}") from error
     finally:
         consumer.close()
 

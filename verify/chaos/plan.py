@@ -18,8 +18,6 @@ ALLOWANCES = {
 # A slot is lost behind this, so that one can be lost; an outage of Connect at the usual rate writes half of it.
 SLOT_WAL = "256MB"
 
-SETTINGS = {"ALLOWANCES": json.dumps(ALLOWANCES), "MAX_SLOT_WAL_KEEP_SIZE": SLOT_WAL}
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -36,6 +34,22 @@ class Plan:
     def seconds(self) -> float:
         """Of arrivals."""
         return 60 * self.minutes
+
+    @property
+    def local(self) -> bool:
+        """Processes of the source tree: a test build, and its folders are ours."""
+        return self.runtime == "local"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """For every service."""
+        own = {"ALLOWANCES": json.dumps(ALLOWANCES), "MAX_SLOT_WAL_KEEP_SIZE": SLOT_WAL}
+        return {**own, "FAILPOINTS": str(self.failpoints)} if self.local else own
+
+    @property
+    def failpoints(self) -> Path:
+        """The folder in which a process finds the place where it is to die."""
+        return (self.out / "failpoints").resolve()
 
     @property
     def histories(self) -> Path:

@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 
 from bench.figures import percentile
+from chaos.judge import Judgement
 from chaos.plan import Plan
 from chaos.plot import svg
 from chaos.run import Played
@@ -48,9 +49,17 @@ def _groups(parts: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
     return found
 
 
-def tables(played: Played, violations: Sequence[str]) -> Group:
+def tables(played: Played, judgement: Judgement) -> Group:
     """What a person reads."""
-    return Group(orders(played), "", faults(played), "", recovery(played), "", f"violations: {len(violations)}")
+    return Group(orders(played), "", faults(played), "", recovery(played), "", invariants(judgement))
+
+
+def invariants(judgement: Judgement) -> Table:
+    """What the check says."""
+    table = Table("invariant", "check", box=None, pad_edge=False)
+    for name, word in judgement.words.items():
+        table.add_row(name, word)
+    return table
 
 
 def orders(played: Played) -> Table:

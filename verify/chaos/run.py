@@ -76,7 +76,7 @@ class Run:
 
     async def _trouble(self, began: float) -> None:
         """Orders arrive and parts break, each by its own schedule."""
-        faults = schedule(self._plan.seed, self._plan.seconds, deck())
+        faults = schedule(self._plan.seed, self._plan.seconds, deck(test_build=self._plan.local))
         async with asyncio.TaskGroup() as together:
             together.create_task(self._town.arrive(self._plan.rate, self._plan.seconds))
             telling = together.create_task(self._tell(began, len(faults)))
