@@ -16,18 +16,33 @@ from uuid import UUID
 import psycopg
 
 from api.codec import text
-from api.domain import Cancel, Command, Deliver, Line, MarkReady, PickUp, Place, Refused, Restaurant, decide
+from api.domain import (
+    Cancel,
+    Command,
+    Deliver,
+    Line,
+    MarkReady,
+    PickUp,
+    Place,
+    Refused,
+    ReportOutOfStock,
+    Restaurant,
+    RetryPayment,
+    decide,
+)
 from api.events import (
     TYPES,
     DeadlinePassed,
     DeliveryAssigned,
     Fact,
+    ItemsOutOfStock,
     MenuItem,
     OrderAccepted,
     PaymentCompleted,
     PaymentFailed,
     PaymentRefunded,
     PaymentReleased,
+    RefundFailed,
 )
 from api.order import OPEN, Order, Paid, Status, evolve, settled
 from chassis.envelope import new_id
@@ -46,8 +61,14 @@ COPY api.orders (id, version, since, open, customer_id, restaurant_id, courier_i
 
 Offer = Callable[[Order, random.Random], Command | Fact]
 
+
+def _pay(order: Order, dice: random.Random) -> Command | Fact:
+    again = order.payment.status is Paid.FAILED and dice.random() < 0.5
+    return RetryPayment(order.customer_id, "pm_card_mastercard") if again else PaymentCompleted(order.payment.attempt)
+
+
 PATH: Mapping[Status, Offer] = {
-    Status.PLACED: lambda order, _: PaymentCompleted(order.payment.attempt),
+    Status.PLACED: _pay,
     Status.PAID: lambda _, dice: DeliveryAssigned(1, f"c-{dice.randrange(50):02}"),
     Status.COURIER_ASSIGNED: lambda *_: OrderAccepted(),
     Status.ACCEPTED: lambda order, _: MarkReady(order.restaurant_id),
@@ -56,11 +77,14 @@ PATH: Mapping[Status, Offer] = {
 }
 WHIMS: Sequence[Offer] = (
     lambda order, _: Cancel(order.customer_id),
+    lambda order, _: ReportOutOfStock(order.restaurant_id, (order.items[0].item_id,)),
     lambda order, _: DeadlinePassed(order.since),
     lambda order, _: PaymentFailed(order.payment.attempt, "card_declined"),
-    lambda _, dice: DeliveryAssigned(2, f"c-{dice.randrange(50):02}"),
     lambda order, _: PaymentCompleted(order.payment.attempt),
+    lambda order, _: ItemsOutOfStock((order.items[0].item_id,)),
+    lambda _, dice: DeliveryAssigned(2, f"c-{dice.randrange(50):02}"),
 )
+"""What may come at any time; mostly it is refused, or changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +128,12 @@ def _decided(order: Order, command: Command) -> list[Fact]:
 
 
 def _next(order: Order, dice: random.Random) -> Command | Fact:
-    if order.status not in OPEN:
-        captured = order.payment.status is Paid.REFUNDING
-        return PaymentRefunded(order.total, order.currency) if captured else PaymentReleased()
-    offer = dice.choice(WHIMS) if dice.random() < WHIM else PATH[order.status]
-    return offer(order, dice)
+    whim = dice.random() < WHIM
+    if order.status in OPEN:
+        return (dice.choice(WHIMS) if whim else PATH[order.status])(order, dice)
+    if order.payment.status is not Paid.REFUNDING:
+        return PaymentCompleted(order.payment.attempt) if whim else PaymentReleased()
+    return RefundFailed("charge_disputed") if whim else PaymentRefunded(order.total, order.currency)
 
 
 def fill(url: str, orders: int, seed: int = 1) -> None:
