@@ -1,0 +1,1 @@
+"""A guided tour: eight stories of one order each, told while they happen. `make demo`."""
