@@ -43,6 +43,9 @@ TEXTS = [
     documents.ORDER,
     documents.ORDERS,
     documents.RESTAURANTS,
+    documents.RETRY,
+    documents.OUT_OF_STOCK,
+    documents.STOCK,
     documents.SHIFT.format(field="startShift"),
     documents.SHIFT.format(field="endShift"),
     *(documents.on_order(name) for name in ("cancelOrder", "markOrderReady", "pickUpOrder", "deliverOrder")),
@@ -144,6 +147,49 @@ async def test_changes_send_their_mutation(call: str, field: str) -> None:
         order = await getattr(it, call)("o")
     assert f"{field}(id: $id)" in json.loads(requests[0].content)["query"]
     assert order["version"] == 2
+
+
+def changed() -> httpx.Response:
+    return ok({"result": {"order": {"id": "o", "version": 3}, "userErrors": []}})
+
+
+async def test_numbered_retry_is_asked_again() -> None:
+    """With the attempt's number it is the same attempt, however often it is asked for."""
+    it, requests = client(httpx.ReadTimeout("late"), httpx.Response(502), changed())
+    async with it:
+        await it.retry_payment("o", "pm_other", attempt=2)
+    sent = [json.loads(request.content)["variables"] for request in requests]
+    assert sent == [{"id": "o", "paymentMethod": "pm_other", "attempt": 2}] * 3
+
+
+async def test_blind_retry_is_asked_once() -> None:
+    """Without the number nobody knows whether it was done: the caller looks first."""
+    it, requests = client(httpx.ReadTimeout("late"))
+    async with it:
+        with pytest.raises(Unreachable):
+            await it.retry_payment("o", "pm_other")
+    assert len(requests) == 1
+
+
+async def test_report_names_its_items() -> None:
+    """One mutation; the ended order comes back."""
+    it, requests = client(changed())
+    async with it:
+        assert (await it.report_out_of_stock("o", ("soba", "tea")))["version"] == 3
+    assert json.loads(requests[0].content)["variables"] == {"id": "o", "items": ["soba", "tea"]}
+
+
+async def test_count_is_answered() -> None:
+    """What is there now; a refusal is raised."""
+    refusal = {"code": "ITEM_NOT_FOUND", "message": "no such dish", "field": "itemId"}
+    it, _ = client(
+        ok({"setStock": {"quantity": 7, "userErrors": []}}),
+        ok({"setStock": {"quantity": None, "userErrors": [refusal]}}),
+    )
+    async with it:
+        assert await it.set_stock("tea", 7) == 7
+        with pytest.raises(UserErrors, match="ITEM_NOT_FOUND"):
+            await it.set_stock("udon", 7)
 
 
 async def test_shift_says_whether_it_runs() -> None:

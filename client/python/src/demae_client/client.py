@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -81,23 +81,38 @@ class Client:
         lines = [{"itemId": item, "quantity": quantity} for item, quantity in items.items()]
         order = {"restaurantId": restaurant_id, "items": lines, "paymentMethod": payment_method}
         variables = {"input": order | {"idempotencyKey": idempotency_key or str(uuid4())}}
-        for attempt in range(1, attempts + 1):
-            try:
-                data = await self.execute(documents.PLACE, variables)
-                return _order(data["placeOrder"])
-            except Unreachable:
-                if attempt == attempts:
-                    raise
-                await asyncio.sleep(random.uniform(0, min(5.0, 0.1 * 2**attempt)))  # noqa: S311 (jitter)
-        raise ValueError("attempts must be at least 1")
+        return _order((await self._repeat(documents.PLACE, variables, attempts))["placeOrder"])
 
     async def cancel(self, order_id: str) -> Order:
         """Customer: cancel until the courier has picked the order up."""
         return await self._on_order("cancelOrder", order_id)
 
+    async def retry_payment(
+        self, order_id: str, payment_method: str, *, attempt: int | None = None, attempts: int = 5
+    ) -> Order:
+        """Customer: pay a declined order with another card.
+
+        `attempt` is the number this one is to have, the order's `payment["attempt"]` + 1: with it the card is asked
+        once, however often this has to ask, and Unreachable is retried as `place_order` does it.
+        """
+        variables = {"id": order_id, "paymentMethod": payment_method, "attempt": attempt}
+        data = await self._repeat(documents.RETRY, variables, 1 if attempt is None else attempts)
+        return _order(data["result"])
+
     async def mark_ready(self, order_id: str) -> Order:
         """Restaurant: the dish is ready."""
         return await self._on_order("markOrderReady", order_id)
+
+    async def report_out_of_stock(self, order_id: str, items: Sequence[str]) -> Order:
+        """Restaurant: these items of the order cannot be cooked. It ends the order, and their stock is zero."""
+        data = await self.execute(documents.OUT_OF_STOCK, {"id": order_id, "items": list(items)})
+        return _order(data["result"])
+
+    async def set_stock(self, item_id: str, quantity: int) -> int:
+        """Restaurant: so many of this item are there now."""
+        data = await self.execute(documents.STOCK, {"itemId": item_id, "quantity": quantity})
+        _refuse(data["setStock"])
+        return int(data["setStock"]["quantity"])
 
     async def pick_up(self, order_id: str) -> Order:
         """Courier: the assigned order is in my hands."""
@@ -135,6 +150,17 @@ class Client:
     ) -> AsyncGenerator[Order]:
         """Every version after `after`, each once, in order, across reconnects, until settled: see `Socket.watch`."""
         return self.socket.watch(order_id, after, attempts=attempts, fields=fields)
+
+    async def _repeat(self, query: str, variables: Mapping[str, Any], attempts: int) -> dict[str, Any]:
+        """`execute` for what may be asked for again; only Unreachable is, with jittered back-off."""
+        for attempt in range(1, attempts + 1):
+            try:
+                return await self.execute(query, variables)
+            except Unreachable:
+                if attempt == attempts:
+                    raise
+                await asyncio.sleep(random.uniform(0, min(5.0, 0.1 * 2**attempt)))  # noqa: S311 (jitter)
+        raise ValueError("attempts must be at least 1")
 
     async def _on_order(self, mutation: str, order_id: str) -> Order:
         data = await self.execute(documents.on_order(mutation), {"id": order_id})

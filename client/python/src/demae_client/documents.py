@@ -20,9 +20,10 @@ class OrderItem(TypedDict):
 
 
 class Payment(TypedDict):
-    """`failure` says why the provider declined, while status is FAILED."""
+    """`attempt` counts the cards; `failure` is the provider's code while status is FAILED or REFUND_FAILED."""
 
     status: str
+    attempt: int
     failure: str | None
 
 
@@ -32,11 +33,27 @@ class Cancellation(TypedDict):
     reason: str
 
 
+class Action(TypedDict):
+    """What the viewer can do; not before `until` (RFC 3339 in UTC) does that end, None: it has no limit."""
+
+    name: str
+    until: str | None
+
+
+class Deadline(TypedDict):
+    """What the order would be cancelled for, and not before which moment (RFC 3339 in UTC)."""
+
+    reason: str
+    at: str
+
+
 class TimelineEntry(TypedDict):
     """The fact that made a version; `at` is RFC 3339 in UTC."""
 
     version: int
     event: str
+    message: str
+    reason: str | None
     status: str
     at: str
 
@@ -47,6 +64,9 @@ class Order(TypedDict):
     id: str
     version: int
     status: str
+    message: str
+    actions: list[Action]
+    deadline: Deadline | None
     payment: Payment
     cancellation: Cancellation | None
     customerId: str
@@ -75,11 +95,12 @@ class Restaurant(TypedDict):
 
 
 ORDER_FIELDS = """
-  id version status customerId restaurantId restaurantName courierId
-  payment { status failure } cancellation { reason }
+  id version status message customerId restaurantId restaurantName courierId
+  actions { name until } deadline { reason at }
+  payment { status attempt failure } cancellation { reason }
   items { itemId name quantity unitPrice { amount currency } }
   total { amount currency }
-  timeline { version event status at }
+  timeline { version event message reason status at }
 """
 
 PLACE = f"""mutation PlaceOrder($input: PlaceOrderInput!) {{
@@ -94,6 +115,22 @@ ORDERS = f"""query Orders($first: Int!, $open: Boolean) {{
 
 RESTAURANTS = """query Restaurants($first: Int!) {
   restaurants(first: $first) { edges { node { id name menu { id name price { amount currency } } } } }
+}"""
+
+RETRY = f"""mutation RetryPayment($id: ID!, $paymentMethod: String!, $attempt: Int) {{
+  result: retryPayment(id: $id, paymentMethod: $paymentMethod, attempt: $attempt) {{
+    order {{ {ORDER_FIELDS} }} userErrors {{ code message field }}
+  }}
+}}"""
+
+OUT_OF_STOCK = f"""mutation ReportOutOfStock($id: ID!, $items: [ID!]!) {{
+  result: reportOutOfStock(id: $id, items: $items) {{
+    order {{ {ORDER_FIELDS} }} userErrors {{ code message field }}
+  }}
+}}"""
+
+STOCK = """mutation SetStock($itemId: ID!, $quantity: Int!) {
+  setStock(itemId: $itemId, quantity: $quantity) { quantity userErrors { code message field } }
 }"""
 
 SHIFT = "mutation Shift {{ {field} {{ onShift userErrors {{ code message field }} }} }}"
