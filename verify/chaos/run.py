@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from chaos import deeds, healing
 from chaos.faults import Fault, deck
-from chaos.plan import Plan
+from chaos.plan import ALLOWANCES, Plan
 from chaos.probe import SIGNS, Probe
 from chaos.scene import Scene, Stopped
 from chaos.schedule import schedule
@@ -58,6 +58,7 @@ class Run:
     async def play(self) -> Played:
         """From the first order to rest."""
         try:
+            self._clients.note("allowances", **ALLOWANCES)
             self._say("putting couriers on shift")
             await self._town.begin()
             began = time.time()

@@ -38,6 +38,11 @@ class Socket:
         self._strangers: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def connected(self) -> bool:
+        """Acknowledged, and not lost since."""
+        return self._socket is not None
+
     async def run(self) -> None:
         """Stay connected, until cancelled."""
         while True:

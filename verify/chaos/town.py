@@ -83,6 +83,10 @@ class Town:
         change = self.staff.end_shift if on else self.staff.begin_shift
         await asyncio.gather(*(change(name) for name in self.couriers))
 
+    def customer(self, story: Story) -> Principal:
+        """Who placed it."""
+        return self._customers[story.number % CUSTOMERS]
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Something that somebody does beside the others."""
         task = asyncio.create_task(work)
@@ -104,7 +108,7 @@ class Town:
     async def _live(self, story: Story) -> None:
         """Place, watch, and change one's mind perhaps; the rest happens on pushes."""
         turn = story.number % CUSTOMERS
-        customer = self._customers[turn]
+        customer = self.customer(story)
         said = await self._place(story, customer)
         if said.order is None:
             story.refused = said.code or "nothing"
@@ -138,7 +142,7 @@ class Town:
         self.pushes.append((now, story.id, story.version))
         if story.settled:
             self.open.pop(story.id, None)
-        self.staff.told(story, self._customers[story.number % CUSTOMERS], order)
+        self.staff.told(story, self.customer(story), order)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

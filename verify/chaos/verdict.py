@@ -66,6 +66,7 @@ def violations(
         for one in met
         if one.recovered is None and one.done.fault.part in SIGNS and not one.done.failed
     ]
+    found += [f"not done: {one.done.fault}: {one.done.failed}" for one in met if one.done.failed]
     return found + [fault for story in stories if (fault := of_story(story, poisoned, strikes))]
 
 
