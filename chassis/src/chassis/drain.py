@@ -62,6 +62,7 @@ class Drain:
             if row is None:
                 raise
             self._keep(database, position, row, _reason(error))
+            log.error("a released event is parked again", event_key="consumer.parked_again", key=key, error=str(error))
             return False
         reach("drain.after_commit")
         self._tell(row, key)
@@ -84,7 +85,6 @@ class Drain:
 
     def _keep(self, database: Database, position: int, row: Row, reason: str) -> None:
         """It failed again: it is the head of its key."""
-        log.error("a released event is parked again", event_key="consumer.parked_again", error=reason)
         reach("drain.again")
         place = Place(row.record.topic, row.record.partition)
         with database.transaction() as tx:
