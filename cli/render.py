@@ -11,22 +11,6 @@ from demae_client import Money, Order, Restaurant, TimelineEntry
 COLOURS = {"DELIVERED": "bold green", "CANCELLED": "bold red", "READY": "cyan", "PICKED_UP": "cyan"}
 DECIMALS = {"JPY": 0, "KRW": 0}
 
-SENTENCES = {
-    "order_created": "placed at {restaurantName} for {total}",
-    "payment_completed": "paid {total}",
-    "payment_failed": "the card was declined{failure}",
-    "delivery_assigned": "courier {courierId} is assigned",
-    "order_accepted": "the kitchen has the stock and cooks",
-    "items_out_of_stock": "something is out of stock",
-    "order_ready": "ready to be picked up",
-    "order_picked_up": "picked up by {courierId}",
-    "order_delivered": "delivered",
-    "order_cancelled": "cancelled ({reason})",
-    "payment_refunded": "the money went back",
-    "payment_released": "nothing was charged",
-    "refund_failed": "the refund failed: support has to look at it",
-}
-
 
 def money(value: Money) -> str:
     """`12.50 EUR` from minor units."""
@@ -34,20 +18,8 @@ def money(value: Money) -> str:
     return f"{value['amount'] / 10**decimals:.{decimals}f} {value['currency']}"
 
 
-def sentence(event: str, order: Order) -> str:
-    """What a fact means to a person, with the order's own words filled in."""
-    words = {
-        "restaurantName": order["restaurantName"],
-        "total": money(order["total"]),
-        "courierId": order["courierId"] or "nobody",
-        "failure": f" ({order['payment']['failure']})" if order["payment"]["failure"] else "",
-        "reason": reason(order),
-    }
-    return SENTENCES.get(event, event.replace("_", " ")).format(**words)
-
-
 AWAITS = {
-    "PAID": "waits for a free courier",
+    "PAID": "waits for a free courier: ./demae shift start c-01",
     "ACCEPTED": "waits for the kitchen (a manual one: ./demae ready {id})",
     "READY": "waits for its courier: ./demae pick-up {id}",
     "PICKED_UP": "is on its way: ./demae deliver {id}",
@@ -56,10 +28,48 @@ AWAITS = {
 
 def awaits(order: Order) -> str | None:
     """What the order waits for now, when a person may have to do something about it."""
-    if order["status"] == "PLACED" and order["payment"]["status"] == "FAILED":
-        return f"ends by itself in a few minutes, or: ./demae cancel {order['id']}"
     known = AWAITS.get(order["status"])
     return known and known.format(id=order["id"])
+
+
+COMMANDS = {
+    "CANCEL_ORDER": "./demae cancel {id}",
+    "RETRY_PAYMENT": "./demae retry-payment {id} --card pm_card_visa",
+    "MARK_ORDER_READY": "./demae ready {id}",
+    "REPORT_OUT_OF_STOCK": "./demae out-of-stock {id}",
+    "PICK_UP_ORDER": "./demae pick-up {id}",
+    "DELIVER_ORDER": "./demae deliver {id}",
+    "REFUND_BY_HAND": "settle the refund by hand, at the provider",
+}
+
+
+def trouble(order: Order) -> list[Text]:
+    """What went wrong, why, what the viewer can do and until when, what happens by itself; [] while all is well."""
+    if order["status"] != "CANCELLED" and order["payment"]["status"] != "FAILED":
+        return []
+    lines = [Text(f"   {order['message']}", "bold")]
+    for action in order["actions"]:
+        known = COMMANDS.get(action["name"], readable(action["name"])).format(id=order["id"])
+        lines.append(Text(f"   · {known}{_until(action['until'])}"))
+    if order["deadline"]:
+        end = order["deadline"]
+        lines.append(
+            Text(
+                f"   · if nothing happens it is cancelled ({readable(end['reason'])}), at {_clock(end['at'])} or later"
+            )
+        )
+    if order["payment"]["status"] == "REFUNDING":
+        lines.append(Text("   · nothing to do: the refund is under way"))
+    return lines
+
+
+def _until(at: str | None) -> str:
+    return f", until {_clock(at)} at least" if at else ""
+
+
+def _clock(at: str) -> str:
+    """The time of day, here."""
+    return moment(at).astimezone().strftime("%H:%M:%S")
 
 
 def readable(code: str) -> str:
@@ -67,12 +77,13 @@ def readable(code: str) -> str:
     return code.replace("_", " ").lower()
 
 
-def line(entry: TimelineEntry, order: Order, begin: datetime) -> Text:
-    """One fact of an order: seconds since it was placed, version, status, and what happened."""
+def line(entry: TimelineEntry, begin: datetime) -> Text:
+    """One fact of an order: seconds since it was placed, version, status, what happened, why in a program's word."""
     elapsed = (moment(entry["at"]) - begin).total_seconds()
     text = Text(f"{elapsed:+8.3f} s  v{entry['version']:<3}")
     text.append(f"{entry['status']:<17}", style=COLOURS.get(entry["status"], "bold"))
-    return text.append(sentence(entry["event"], order))
+    text.append(entry["message"])
+    return text.append(f" [{entry['reason']}]", style="dim") if entry["reason"] else text
 
 
 def history(order: Order, after: int = 0) -> list[Text]:
@@ -81,7 +92,7 @@ def history(order: Order, after: int = 0) -> list[Text]:
     if not timeline:
         return []
     begin = moment(timeline[0]["at"])
-    return [line(entry, order, begin) for entry in timeline if entry["version"] > after]
+    return [line(entry, begin) for entry in timeline if entry["version"] > after]
 
 
 def moment(text: str) -> datetime:
@@ -116,7 +127,7 @@ def orders(rows: Iterable[Order]) -> Table:
 
 
 def reason(order: Order) -> str:
-    """Why an order was cancelled, with the provider's words when the card was declined."""
+    """Why an order was cancelled, with the provider's word when a card was declined."""
     why = readable(order["cancellation"]["reason"]) if order["cancellation"] else "no reason given"
-    failure = order["payment"]["failure"]
-    return f"{why} ({failure})" if failure else why
+    declines = [entry["reason"] for entry in order["timeline"] if entry["event"] == "payment_failed"]
+    return f"{why} ({declines[-1]})" if declines else why

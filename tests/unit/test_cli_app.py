@@ -9,7 +9,22 @@ from cli.session import explain
 from demae_client import DemaeError, Lost, Refused, RequestError, UserError, UserErrors
 
 SECRET = "a development secret of enough bytes"
-COMMANDS = ("menu", "place", "watch", "timeline", "orders", "cancel", "ready", "pick-up", "deliver", "token")
+COMMANDS = (
+    "menu",
+    "place",
+    "cancel",
+    "retry-payment",
+    "ready",
+    "out-of-stock",
+    "set-stock",
+    "pick-up",
+    "deliver",
+    "shift",
+    "watch",
+    "timeline",
+    "orders",
+    "token",
+)
 RUNTIME_COMMANDS = ("kill", "stop", "start", "doctor", "first-order")
 
 

@@ -32,7 +32,8 @@ class FakeSystem:
     def order(self, version: int) -> dict[str, Any]:
         status = self.path[version - 1]
         at = "2026-11-24T12:00:00Z"
-        timeline = [{"version": v, "event": s, "status": s, "at": at} for v, s in enumerate(self.path[:version], 1)]
+        fact = {"event": "payment_failed", "message": "The card was declined.", "reason": "declined", "at": at}
+        timeline = [{"version": v, "status": s} | fact for v, s in enumerate(self.path[:version], 1)]
         people = {"courierId": "c-02", "restaurantName": "Nino"}
         money = {"total": {"amount": 1, "currency": "EUR"}, "payment": {"status": "FAILED", "failure": "declined"}}
         end = {"cancellation": {"reason": "PAYMENT_FAILED"} if status == "CANCELLED" else None}
