@@ -33,7 +33,7 @@ Only the order of such an event waits, its later events behind it. Nothing is lo
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode="markdown")
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help='The order\'s id, as in `list`; "" for records without a key.')]
 Keys = Annotated[str | None, typer.Argument(metavar="[KEY]", help="The order's id, as in `list`.")]

@@ -17,9 +17,9 @@ COLOURS = {"head": "bold red", "released": "green", "discarded": "yellow", "behi
 NO_KEY = '""'
 SHOWN = 4000  # characters of a body
 TRY = (
-    "./demae parked show KEY                     the event itself, and what waits behind it",
-    "./demae parked release KEY                  its cause is repaired: it and those behind it are handled, in order",
-    "./demae parked discard KEY --reason '…'     it can never be handled: those behind it go on without it",
+    "./demae parked show KEY     the event itself, and what waits behind it",
+    "./demae parked release KEY  when its cause is repaired: it is handled, then those behind it",
+    "./demae parked discard KEY --reason '…'  when it never can be: those behind it go on",
 )
 
 
