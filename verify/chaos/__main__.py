@@ -14,10 +14,10 @@ import uvloop
 from rich.console import Console
 
 from chaos import report, run
-from chaos.judge import Judgement, judged
+from chaos.judge import Judgement, judged, look_back
 from chaos.plan import Plan
 from chaos.run import Played
-from chaos.verdict import violations
+from chaos.verdict import violations, wronged
 from ground.failure import said
 from ground.stack import Stack
 from runtime.errors import Refusal
@@ -93,14 +93,17 @@ def tried(plan: Plan) -> tuple[Played, list[str], Judgement]:
         found += judgement.violations
         shutil.copy(stack.provider_log, plan.out / "provider.jsonl")
         if found:
-            _keep_logs(stack, plan)
+            _keep_evidence(stack, plan, played, judgement)
         if plan.keep:
             _wait(stack)
     return played, found, judgement
 
 
-def _keep_logs(stack: Stack, plan: Plan) -> None:
-    """For a person who looks for the reason."""
+def _keep_evidence(stack: Stack, plan: Plan, played: Played, judgement: Judgement) -> None:
+    """For a person who looks for the reason: the system is gone afterwards."""
+    known = {story.id for story in played.stories if story.id}
+    wrong = [story.id for story in wronged(played.stories, played.met, played.poisoned) if story.id]
+    look_back(stack, plan, sorted({*wrong, *known.intersection(judgement.about)})[:SHOWN])
     (plan.out / "logs").mkdir(exist_ok=True)
     for process in stack.processes():
         (plan.out / "logs" / f"{process}.log").write_text(said(stack, process))

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,25 +16,36 @@ LIMIT_SECONDS = 900.0
 
 @dataclass(frozen=True)
 class Judgement:
-    """`words` is what became of each invariant, `violations` are sentences."""
+    """`words` is what became of each invariant, `violations` are sentences, `about` is whom they are about."""
 
     words: Mapping[str, str]
     violations: list[str]
+    about: Sequence[str] = ()
 
 
 def judged(stack: Stack, plan: Plan, say: Callable[[str], None]) -> Judgement:
     """The check's judgement; its whole answer is in check.json."""
     say("checking everything")
-    words = [sys.executable, "-m", "check", "--all-settled", "--json", "--histories", str(plan.histories)]
-    told = subprocess.run(
-        words, env={**os.environ, **stack.person()}, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
-    )
+    told = _check(stack, plan, "--all-settled", "--json")
     (plan.out / "check.json").write_text(told.stdout)
     try:
         found: dict[str, Any] = json.loads(told.stdout)
     except ValueError:
         return Judgement({}, [f"check exited {told.returncode}: {told.stderr[-1000:]}"])
     return read(found)
+
+
+def look_back(stack: Stack, plan: Plan, orders: Iterable[str]) -> None:
+    """All that is known of these orders, in one line of time each: the system is gone afterwards."""
+    (plan.out / "orders").mkdir(exist_ok=True)
+    for order in orders:
+        (plan.out / "orders" / f"{order}.txt").write_text(_check(stack, plan, "--order", order).stdout)
+
+
+def _check(stack: Stack, plan: Plan, *options: str) -> "subprocess.CompletedProcess[str]":
+    words = [sys.executable, "-m", "check", "--histories", str(plan.histories), *options]
+    environment = {**os.environ, **stack.person(), "COLUMNS": "200"}
+    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
 
 
 def read(found: Mapping[str, Any]) -> Judgement:
@@ -49,4 +60,5 @@ def read(found: Mapping[str, Any]) -> Judgement:
         for breach in one["breaches"]
     ]
     more = sum(one["count"] for one in invariants.values()) - len(told)
-    return Judgement(words, told + ([f"check counts {more} more"] if more > 0 else []))
+    about = [breach["about"] for one in invariants.values() for breach in one["breaches"]]
+    return Judgement(words, told + ([f"check counts {more} more"] if more > 0 else []), about)

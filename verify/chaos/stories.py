@@ -8,7 +8,7 @@ from chaos.operations import Shape
 SETTLED = frozenset({"REFUNDED", "RELEASED", "REFUND_FAILED"})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Story:
     """One order. `id` is empty until it was acknowledged; times are unix times."""
 

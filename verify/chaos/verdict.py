@@ -59,7 +59,6 @@ def violations(
     stories: Sequence[Story], met: Sequence[Met], poisoned: Collection[str], broken: Iterable[str], left: Iterable[str]
 ) -> list[str]:
     """One sentence for each; `broken` is what the load itself met, `left` what still moved at the end."""
-    strikes = [(one.done.began, one.over) for one in met if one.done.fault.kind == "strike"]
     found = [*broken, *(f"not at rest at the end: {what}" for what in left)]
     found += [
         f"{one.done.fault}: {one.done.fault.part} did not work again within {LIMIT_SECONDS:.0f} s"
@@ -67,7 +66,14 @@ def violations(
         if one.recovered is None and one.done.fault.part in SIGNS and not one.done.failed
     ]
     found += [f"not done: {one.done.fault}: {one.done.failed}" for one in met if one.done.failed]
-    return found + [fault for story in stories if (fault := of_story(story, poisoned, strikes))]
+    return found + list(wronged(stories, met, poisoned).values())
+
+
+def wronged(stories: Sequence[Story], met: Sequence[Met], poisoned: Collection[str]) -> dict[Story, str]:
+    """The orders that did not end as they may, and how they did."""
+    strikes = [(one.done.began, one.over) for one in met if one.done.fault.kind == "strike"]
+    faults = ((story, of_story(story, poisoned, strikes)) for story in stories)
+    return {story: fault for story, fault in faults if fault}
 
 
 def of_story(story: Story, poisoned: Collection[str], strikes: Iterable[tuple[float, float]]) -> str:
