@@ -3,10 +3,10 @@ import { watch } from "./watch.js";
 
 const QUERY = `subscription OrderUpdated($orderId: ID!, $after: Int!) {
   orderUpdated(orderId: $orderId, after: $after) {
-    version status restaurantName courierId
-    payment { status failure } cancellation { reason }
+    version status message restaurantName
+    actions { name } deadline { at }
     items { name quantity unitPrice { amount currency } } total { amount currency }
-    timeline { version event status at }
+    timeline { version event message reason status at }
   }
 }`;
 
@@ -20,39 +20,9 @@ const STATES = {
   ended: "Stopped",
 };
 
-const EVENTS = {
-  order_created: "Order placed",
-  payment_completed: "Payment received",
-  payment_failed: "Payment declined",
-  delivery_assigned: "Courier assigned",
-  order_accepted: "Kitchen is cooking",
-  items_out_of_stock: "Out of stock",
-  order_ready: "Ready for the courier",
-  order_picked_up: "On its way",
-  order_delivered: "Delivered",
-  order_cancelled: "Cancelled",
-  payment_refunded: "Money refunded",
-  payment_released: "Nothing was charged",
-  refund_failed: "Refund failed: support will contact you",
-};
-
-const REASONS = {
-  CUSTOMER: "You cancelled the order.",
-  OUT_OF_STOCK: "The kitchen has run out of a dish.",
-  PAYMENT_TIMEOUT: "The payment did not go through in time.",
-  PAYMENT_FAILED: "The payment was declined.",
-  NO_COURIER: "No courier was free in time.",
-  RESTAURANT_SILENT: "The restaurant did not answer.",
-  NOT_READY: "The kitchen did not finish in time.",
-  NOT_PICKED_UP: "The courier did not collect the order.",
-  NOT_DELIVERED: "The order was not delivered in time.",
-};
-
-const MONEY = {
-  REFUNDING: "Your money is on its way back.",
-  REFUNDED: "Your money has been refunded.",
-  RELEASED: "Nothing was charged.",
-  REFUND_FAILED: "The refund failed: support will contact you.",
+const ACTIONS = {
+  CANCEL_ORDER: "cancel the order",
+  RETRY_PAYMENT: "pay with another card",
 };
 
 const $ = (id) => document.getElementById(id);
@@ -74,9 +44,9 @@ function showTimeline(timeline) {
   const list = $("timeline");
   for (const entry of timeline.slice(list.childElementCount)) {
     const time = new Date(entry.at).toLocaleTimeString();
-    const item = row("li", EVENTS[entry.event] ?? sentence(entry.event), time);
+    const item = row("li", entry.message, time);
     item.className = entry.event;
-    item.title = `version ${entry.version}: ${entry.event} at ${entry.at}`;
+    item.title = `version ${entry.version}: ${entry.event}${entry.reason ? ` (${entry.reason})` : ""} at ${entry.at}`;
     list.append(item);
   }
 }
@@ -91,14 +61,20 @@ function showSteps(order) {
   $("steps").classList.toggle("stopped", order.status === "CANCELLED");
 }
 
+function choices({ actions, deadline }) {
+  // The moment is the earliest one: later by as long as the system stood still.
+  const known = actions.map((action) => ACTIONS[action.name]).filter(Boolean).join(" or ");
+  const until = deadline && new Date(deadline.at).toLocaleTimeString();
+  return known && `You can ${known}${until ? ` until ${until}` : ""}.`;
+}
+
 function show(order) {
   const cancelled = order.status === "CANCELLED";
   $("title").textContent = order.restaurantName;
   $("status").textContent = sentence(order.status);
   $("status").className = cancelled ? "bad" : "";
-  $("note").textContent = cancelled
-    ? [REASONS[order.cancellation?.reason], MONEY[order.payment.status]].filter(Boolean).join(" ")
-    : order.payment.failure ? `Payment declined: ${order.payment.failure}` : "";
+  $("note").textContent = order.message;
+  $("choices").textContent = choices(order);
   showSteps(order);
   $("items").replaceChildren(
     ...order.items.map((item) => row("li", `${item.quantity} × ${item.name}`,

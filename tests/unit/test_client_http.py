@@ -1,6 +1,7 @@
 """Queries and mutations of the client against a transport in memory: what is sent, and what is raised."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from graphql import parse, validate
 
 from demae_client import Client, RequestError, Unreachable, UserErrors, documents
-from tests.support.push import schema
+from tests.support.push import ROOT, schema
 
 Answer = Callable[[dict[str, Any]], httpx.Response]
 URL = "http://demae.test/graphql"
@@ -50,12 +51,13 @@ TEXTS = [
     documents.SHIFT.format(field="endShift"),
     *(documents.on_order(name) for name in ("cancelOrder", "markOrderReady", "pickUpOrder", "deliverOrder")),
     documents.order_updated(documents.ORDER_FIELDS),
+    re.findall(r"const QUERY = `(.*?)`;", (ROOT / "web" / "order.js").read_text(), re.DOTALL)[0],
 ]
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_texts_fit_the_schema(text: str) -> None:
-    """Every document the client sends is valid against contracts/schema.graphql."""
+    """Every document the client sends, and the order page's, is valid against contracts/schema.graphql."""
     assert validate(schema(), parse(text)) == []
 
 
