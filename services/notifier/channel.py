@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 
 from chassis.errors import Transient
+from chassis.failpoints import reach
 from chassis.telemetry import log
 from notifier import metrics
 from notifier.domain import Principal, Role, Verdict, judge, may_see, settled
@@ -163,6 +164,7 @@ class Channel:
         except Exception as fault:
             self._give_up(streams, fault)
             return True
+        reach("notifier.after_read")
         held = [version for _, version in sorted(self._held.items())]
         for version in (*versions, *held):
             self._story.extend(version)
