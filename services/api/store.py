@@ -20,9 +20,10 @@ ASK_AGAIN_TICKS = 60  # a deadline event that was lost with its key's parked row
 
 
 def allowance(order: Order, allowances: Allowances) -> int | None:
-    """Ticks the order's present wait may last; None when nothing is waited for."""
+    """Ticks until the order's present wait is over; None when nothing is waited for. The one that is running does not
+    count: people are told a moment before which nothing ends."""
     reason = waiting_for(order)
-    return None if reason is None else allowances[reason]
+    return None if reason is None else allowances[reason] + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ async def test_decline_keeps_its_deadline(house: House, client: Client) -> None:
     house.ask("UPDATE clock SET k = k + 100")
     await payload(client, RETRY, ANN, id=order_id, card="pm_other")
     house.fold(order_id, events.PaymentFailed(2, "expired_card"))
-    assert house.ask("SELECT due_tick FROM orders") == due == [(300,)]
+    assert house.ask("SELECT due_tick FROM orders") == due == [(301,)]
 
 
 # -- what has run out --------------------------------------------------------------------------------------------------

@@ -173,7 +173,7 @@ async def test_clock_stands_with_its_reader(house: House, client: Client) -> Non
 async def test_deadline_ends_what_hangs(house: House, client: Client) -> None:
     """Clock, scan, the event out and in again, and only then the end, with its reason."""
     order_id = await client.placed()
-    house.ask("UPDATE clock SET k = 299")
+    house.ask("UPDATE clock SET k = 300")
     house.say("clock", events.Tick(1))
     with running(house.consumer()):
         until(lambda: house.published(order_id) == ["order_created", "deadline_passed"])
@@ -188,7 +188,7 @@ async def test_deadline_ends_what_hangs(house: House, client: Client) -> None:
 async def test_deadline_of_a_finished_wait_is_ignored(house: House, client: Client) -> None:
     """What was committed before the deadline is read before it: the order goes on."""
     order_id = await client.placed()
-    house.ask("UPDATE clock SET k = 300")
+    house.ask("UPDATE clock SET k = 301")
     scan(house)
     house.say(order_id, events.PaymentCompleted(1))
     house.flow(order_id)
@@ -198,9 +198,9 @@ async def test_deadline_of_a_finished_wait_is_ignored(house: House, client: Clie
 
 
 async def test_deadline_waits_for_the_clock(house: House, client: Client) -> None:
-    """One tick too early nothing is asked; asked once, it is asked again only after its time."""
+    """While the last tick runs nothing is asked; asked once, it is asked again only after its time."""
     order_id = await client.placed()
-    for clock, asked in ((299, 0), (300, 1), (300 + ASK_AGAIN_TICKS - 1, 1), (300 + ASK_AGAIN_TICKS, 2)):
+    for clock, asked in ((300, 0), (301, 1), (301 + ASK_AGAIN_TICKS - 1, 1), (301 + ASK_AGAIN_TICKS, 2)):
         house.ask("UPDATE clock SET k = %s", clock)
         scan(house)
         scan(house)
@@ -222,7 +222,7 @@ async def test_every_wait_has_its_own_deadline(house: House, client: Client) -> 
         house.ask("UPDATE clock SET k = k + 10")
         await client.act(name, who, order_id)
         due += house.ask("SELECT due_tick FROM orders")[0]
-    assert due == [300, 10 + 180, 20 + 120, 30 + 3600, 40 + 1800, 50 + 3600, None]
+    assert due == [301, 10 + 181, 20 + 121, 30 + 3601, 40 + 1801, 50 + 3601, None]
 
 
 async def test_wait_that_goes_on_keeps_its_deadline(house: House, client: Client) -> None:
@@ -243,7 +243,7 @@ async def test_poison_holds_its_own_order_only(house: House, client: Client) -> 
     house.broker.append("orders.events", bad.encode(), b"{}", headers)
     for order_id in (bad, good):
         house.say(order_id, *WAY)
-    house.ask("UPDATE clock SET k = 300")
+    house.ask("UPDATE clock SET k = 301")
     with running(house.consumer()):
         until(lambda: status(house, good) == "ACCEPTED")
         until(lambda: "deadline_passed" in house.published(bad))
