@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cli import doctor, play, processes, render, story
+from cli import doctor, parked, play, processes, programs, render, story
 from cli.configuration import configuration
 from cli.errors import CommandError
 from cli.runtime import here
@@ -33,7 +33,7 @@ demae: order food, and watch the events that carry the order.
 
 **Break it**: `demae stop payment`, place an order, watch it wait, `demae start payment`: it goes on. `demae kill connect` is harder.
 
-**When something is wrong**: `demae doctor`.
+**When something is wrong**: `demae doctor`; `demae parked` for events that nobody could handle; `demae check` for a judgement of everything.
 """  # noqa: E501 - one line is one paragraph of the rendered help
 
 app = typer.Typer(
@@ -45,7 +45,9 @@ app = typer.Typer(
 )
 rest = typer.Typer()
 app.add_typer(play.app)  # first on the help page
+app.add_typer(programs.app)
 app.add_typer(rest)
+app.add_typer(parked.app, name="parked", rich_help_panel=RUN)
 Process = Annotated[str, typer.Argument(metavar="PROCESS", help="Its name, as in `demae doctor`.")]
 
 

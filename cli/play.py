@@ -1,15 +1,11 @@
 """What people do: the commands that act as a customer, a kitchen or a courier, or as a town of them."""
 
-import importlib.util
-import os
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
 
 from cli import purchase, render
-from cli.configuration import configuration
 from cli.errors import CommandError
 from cli.session import ALL, speak_as, support
 from cli.terminal import PLAY, OrderId, console, find, follow, run
@@ -138,18 +134,6 @@ def start_shift(courier: Courier) -> None:
 def end_shift(courier: Courier) -> None:
     """Take no further orders; one that is not picked up yet goes to somebody else."""
     run(shift(Client.end_shift, courier))
-
-
-@app.command(rich_help_panel=PLAY, add_help_option=False, context_settings={"ignore_unknown_options": True})
-def actors(options: Annotated[list[str] | None, typer.Argument(help="See --help.")] = None) -> None:
-    """Let customers, kitchens and couriers play a town, until a number of orders has ended.
-
-    Example: `demae actors --orders 1000 --rate 20`
-    """
-    if importlib.util.find_spec("actors") is None:
-        raise CommandError("There are no actors here: demo/actors is gone.")
-    configuration()
-    os.execv(sys.executable, [sys.executable, "-m", "actors", *(options or [])])  # noqa: S606 - our own program
 
 
 async def shift(change: Callable[[Client], Awaitable[bool]], courier: str) -> None:
