@@ -27,7 +27,7 @@ class Server(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._read += data
         head, found, body = self._read.partition(b"\r\n\r\n")
-        if found and len(body) == int(head.split(b"Content-Length: ")[1]):
+        if found and len(body) == int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0] or 0):
             self._asked.append(self._read)
             self._read = b""
             if answer := self._answer(self._asked[-1]):

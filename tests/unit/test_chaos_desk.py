@@ -25,7 +25,7 @@ Replies = Sequence[dict[str, Any] | None]
 
 
 @asynccontextmanager
-async def asking(replies: Replies, folder: Path) -> AsyncIterator[tuple[Desk, list[bytes]]]:
+async def asking(replies: Replies, folder: Path, status: int = 200) -> AsyncIterator[tuple[Desk, list[bytes]]]:
     """A desk before a server that answers one request after the other; and the requests."""
     left, port = iter(replies), list[int]()
 
@@ -33,7 +33,7 @@ async def asking(replies: Replies, folder: Path) -> AsyncIterator[tuple[Desk, li
         if (said := next(left)) is CUT:
             return b""
         body = json.dumps(said).encode()
-        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        return b"HTTP/1.1 %d So\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
 
     async with serving(answer, port) as asked:
         with Recorder(folder / "desk.jsonl", "desk") as recorder:
@@ -88,10 +88,30 @@ async def test_impatient_customer_asks_again(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(desks, "IMPATIENT_SECONDS", -1.0)
     async with asking([DONE, DONE], tmp_path) as (desk, _):
         wanted = {"idempotencyKey": "key-0001"}
-        await desk.place(desk.principal("ada", "customer"), wanted, "a wish", impatient=True)
+        await desk.place(desk.principal("ada", "customer"), wanted, "a wish", rest=False, impatient=True)
     calls = [line for line in told(tmp_path) if line.kind == "call"]
     assert [(call.key, call.input) for call in calls] == [("key-0001", "a wish")] * 2
     assert [line.outcome for line in told(tmp_path) if line.kind == "answer"] == ["unknown", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "answer", "outcome"),
+    [
+        (201, {"id": "o-1", "version": 1}, Answer({"id": "o-1", "version": 1}, ""), "ok"),
+        (409, {"code": "IDEMPOTENCY_KEY_REUSED"}, Answer(None, "IDEMPOTENCY_KEY_REUSED"), "refused"),
+    ],
+)
+async def test_orders_are_posted(
+    tmp_path: Path, status: int, said: dict[str, Any], answer: Answer, outcome: str
+) -> None:
+    """The REST way: the key in its header, the rest in the body, a problem's code as the refusal."""
+    async with asking([said], tmp_path, status) as (desk, asked):
+        wanted = {"idempotencyKey": "key-0001", "restaurantId": "sobaya"}
+        placing = desk.place(desk.principal("ada", "customer"), wanted, "a wish", rest=True, impatient=False)
+        assert await placing == answer
+    assert asked[0].startswith(b"POST /orders HTTP/1.1\r\n") and b"\r\nIdempotency-Key: key-0001\r\n" in asked[0]
+    assert asked[0].endswith(b'\r\n\r\n{"restaurantId":"sobaya"}')
+    assert told(tmp_path)[-1].outcome == outcome
 
 
 async def test_staff_never_waits_behind_guests(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def guards(
     moves = [{"topic": TOPIC, "partition": p, "expected": next_[p], "next": at} for p, at in sorted(last.items())]
     db.execute(positions.MOVE, [msgspec.json.encode(moves).decode()])
     claimed = db.execute(inbox.CLAIM, ["{" + ",".join(ids) + "}"])
-    db.execute(parked.WAITING, ["bench", msgspec.json.encode(keys).decode()])
+    db.execute(parked.KEYS, ["bench", msgspec.json.encode(keys).decode()])
     return claimed
 
 

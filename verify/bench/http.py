@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 from httptools import HttpResponseParser
@@ -27,12 +27,19 @@ class Address:
         return cls(parts.hostname or "127.0.0.1", parts.port or 80, parts.path or "/")
 
 
+class Answer(NamedTuple):
+    """Whatever the server said."""
+
+    status: int
+    body: bytes
+
+
 class Connection(asyncio.Protocol):
     """One keep-alive connection, one request at a time."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[bytes] | None = None
+        self._answer: asyncio.Future[Answer] | None = None
         self._parser = HttpResponseParser(self)
         self._body: list[bytes] = []
 
@@ -55,19 +62,17 @@ class Connection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        status, body = self._parser.get_status_code(), b"".join(self._body)
+        answer = Answer(self._parser.get_status_code(), b"".join(self._body))
         self._body.clear()
-        if status != 200:
-            self._fail(HttpError(f"HTTP {status}: {body[:300].decode(errors='replace')}"))
-        elif self._answer is not None and not self._answer.done():
-            self._answer.set_result(body)
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(answer)
 
     def _fail(self, failure: HttpError) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(failure)
 
-    def send(self, request: bytes) -> asyncio.Future[bytes]:
-        """The future body of a 200 answer; HttpError otherwise."""
+    def send(self, request: bytes) -> asyncio.Future[Answer]:
+        """The future answer; HttpError when the connection goes away before it."""
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
         self._parser = HttpResponseParser(self)
@@ -98,10 +103,17 @@ class Http:
 
     async def post(self, head: bytes, body: bytes) -> bytes:
         """The body of the 200 answer. Raises HttpError; never repeats a request by itself."""
+        answer = await self.ask(b"%b%d\r\n\r\n%b" % (head, len(body), body))
+        if answer.status != 200:
+            raise HttpError(f"HTTP {answer.status}: {answer.body[:300].decode(errors='replace')}")
+        return answer.body
+
+    async def ask(self, request: bytes) -> Answer:
+        """The answer to a whole request, whatever its status. Raises HttpError."""
         async with self._room:
             connection = await self._connection()
             try:
-                answer = await connection.send(b"%b%d\r\n\r\n%b" % (head, len(body), body))
+                answer = await connection.send(request)
             except BaseException:
                 connection.close()
                 raise

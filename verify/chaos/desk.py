@@ -5,14 +5,14 @@ import itertools
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import msgspec
 
 from bench.http import Http, HttpError
 from bench.principals import mint
-from chaos.operations import MUTATIONS, Answer, Shape, Unanswered, answer
+from chaos.operations import MUTATIONS, Answer, Shape, Unanswered, answer, placed
 from check.history import Call, Recorder
 
 ANSWER_SECONDS = 10.0
@@ -23,6 +23,7 @@ ROOM = {"customer": 40, "courier": 16, "restaurant": 8}  # requests under way: s
 ANSWERS_KEPT = 5000
 
 Begin = Callable[[], Call]
+Ask = Callable[[], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +55,45 @@ class Desk:
             self._known[name, role] = Principal(name, role, token, self._http.head(token))
         return self._known[name, role]
 
-    async def place(self, who: Principal, wanted: Shape, wish: str, *, impatient: bool = False) -> Answer:
-        """`placeOrder` until it is answered; impatient: the first time nobody waits for the answer."""
-        body = _body("placeOrder", {"input": wanted})
+    async def place(self, who: Principal, wanted: Shape, wish: str, *, rest: bool, impatient: bool) -> Answer:
+        """`placeOrder`, or POST /orders, until it is answered; impatient: nobody waits for the first answer."""
+
+        async def graphql() -> Answer:
+            return await self._graphql(who, "placeOrder", {"input": wanted})
+
+        async def post() -> Answer:
+            return placed(*await self._http.ask(_posted(who, wanted)))
+
         first = [IMPATIENT_SECONDS] if impatient else []
         patience = itertools.chain(first, itertools.repeat(ANSWER_SECONDS))
-        return await self._ask(
-            who, body, lambda: self.recorder.place(who.name, wanted["idempotencyKey"], wish), patience
-        )
+        begin = lambda: self.recorder.place(who.name, wanted["idempotencyKey"], wish)  # noqa: E731
+        return await self._ask(who, post if rest else graphql, begin, patience)
 
     async def act(self, who: Principal, do: str, order: str | None = None, **variables: object) -> Answer:
         """Any other mutation, until it is answered."""
-        body = _body(do, variables if order is None else {"id": order, **variables})
-        begin = lambda: self.recorder.act(do, who.name, who.role, order, **variables)  # noqa: E731
-        return await self._ask(who, body, begin, itertools.repeat(ANSWER_SECONDS))
 
-    async def _ask(self, who: Principal, body: bytes, begin: Begin, patience: Iterable[float]) -> Answer:
+        async def graphql() -> Answer:
+            return await self._graphql(who, do, variables if order is None else {"id": order, **variables})
+
+        begin = lambda: self.recorder.act(do, who.name, who.role, order, **variables)  # noqa: E731
+        return await self._ask(who, graphql, begin, itertools.repeat(ANSWER_SECONDS))
+
+    async def _ask(self, who: Principal, ask: Ask, begin: Begin, patience: Iterable[float]) -> Answer:
         pauses = itertools.chain(AGAIN_SECONDS, itertools.repeat(AGAIN_SECONDS[-1]))
         for seconds, pause in zip(patience, pauses, strict=False):
             async with self._room[who.role]:
-                said = await self._once(who, body, begin(), seconds)
+                said = await self._once(ask, begin(), seconds)
             if said is not None:
                 return said
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
         raise AssertionError("patience has no end")
 
-    async def _once(self, who: Principal, body: bytes, call: Call, seconds: float) -> Answer | None:
+    async def _once(self, ask: Ask, call: Call, seconds: float) -> Answer | None:
         """None when nobody knows what became of it."""
         sent = time.time()
         try:
             async with asyncio.timeout(seconds):
-                said = answer(await self._http.post(who.head, body))
+                said = await ask()
         except (HttpError, TimeoutError, Unanswered, msgspec.MsgspecError) as error:
             call.unknown(f"{type(error).__name__}: {error}"[:200])
             return None
@@ -92,10 +101,20 @@ class Desk:
         call.refused(said.code) if said.code else call.ok(said.order)
         return said
 
+    async def _graphql(self, who: Principal, do: str, variables: Shape) -> Answer:
+        body = msgspec.json.encode({"query": MUTATIONS[do], "variables": variables})
+        return answer(await self._http.post(who.head, body))
+
     def close(self) -> None:
         """Drop the connections."""
         self._http.close()
 
 
-def _body(do: str, variables: Shape) -> bytes:
-    return msgspec.json.encode({"query": MUTATIONS[do], "variables": variables})
+def _posted(who: Principal, wanted: Shape) -> bytes:
+    body = msgspec.json.encode({name: value for name, value in wanted.items() if name != "idempotencyKey"})
+    head = (
+        "POST /orders HTTP/1.1\r\nHost: demae\r\n"
+        f"Authorization: Bearer {who.token}\r\nIdempotency-Key: {wanted['idempotencyKey']}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body

@@ -37,7 +37,10 @@ def heal(scene: Scene) -> None:
 
 
 def decide(scene: Scene) -> None:
-    """Releases every head once, and discards it when it cannot be handled again: it is no event at all."""
+    """Releases every head once, and discards it when it cannot be handled again: it is no event at all.
+
+    Raises psycopg.OperationalError while there is no database.
+    """
     for schema in SCHEMAS:
         for decision, consumer, topic, partition, offset, key in scene.ask(DECIDE.format(schema=schema)):
             scene.recorder.decided(decision, consumer, (topic, partition, offset), key)

@@ -47,6 +47,14 @@ class Answer:
     code: str
 
 
+def placed(status: int, raw: bytes) -> Answer:
+    """What came back from POST /orders. Raises Unanswered."""
+    if status >= 500:
+        raise Unanswered(f"HTTP {status}: {raw[:200].decode(errors='replace')}")
+    told: Shape = msgspec.json.decode(raw)
+    return Answer(told, "") if status in (200, 201) else Answer(None, str(told.get("code", status)))
+
+
 def answer(raw: bytes) -> Answer:
     """What came back from a mutation. Raises Unanswered."""
     told: Shape = msgspec.json.decode(raw)

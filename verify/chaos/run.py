@@ -4,7 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+
+import psycopg
 
 from chaos import deeds, healing
 from chaos.faults import Fault, deck
@@ -21,6 +24,7 @@ from ground.stack import Stack
 THREADS = 16  # a fault blocks one while it lasts
 TARGETS = 20  # open orders that a poison may hit
 SETTLE_SECONDS = 240.0
+DUTY_SECONDS = 35.0
 
 Say = Callable[[str], None]
 
@@ -80,11 +84,12 @@ class Run:
         faults = schedule(self._plan.seed, self._plan.seconds, deck(test_build=self._plan.local))
         async with asyncio.TaskGroup() as together:
             together.create_task(self._town.arrive(self._plan.rate, self._plan.seconds))
-            telling = together.create_task(self._tell(began, len(faults)))
+            beside = [together.create_task(work) for work in (self._tell(began, len(faults)), self._on_duty())]
             breaking = [together.create_task(self._break(began, n, fault)) for n, fault in enumerate(faults)]
             await asyncio.sleep(began + self._plan.seconds - time.time())
             await asyncio.gather(*breaking)
-            telling.cancel()
+            for task in beside:
+                task.cancel()
 
     async def _break(self, began: float, number: int, fault: Fault) -> None:
         await asyncio.sleep(began + fault.at - time.time())
@@ -102,6 +107,13 @@ class Run:
             noted.recovered()
         self._met.append(Met(done, recovered))
         self._under_way.pop(number)
+
+    async def _on_duty(self) -> None:
+        """A person who looks at what is parked now and then, while all goes on."""
+        while True:
+            await asyncio.sleep(DUTY_SECONDS)
+            with suppress(psycopg.OperationalError, TimeoutError):
+                await self._loop.run_in_executor(self._threads, healing.decide, self._scene)
 
     async def _rest(self) -> list[str]:
         """All healed, and quiet."""

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from bench.http import Http
 from chaos.desk import Desk, Principal
 from chaos.journeys import Manner, Wish, wish
 from chaos.operations import Answer, Shape
+from chaos.polling import Polling
 from chaos.sockets import Socket
 from chaos.staff import SHELVES, Staff
 from chaos.stories import Story
 from check.history import Recorder, digest
 
-CUSTOMERS = 12  # each has a socket, which takes a thousand open orders
+CUSTOMERS = 12  # each has a socket, which takes a thousand open orders, but for
+POLLING = 2  # who place by POST /orders, and poll
 COURIERS = 150
+POLLS = 1000  # at once
 PUSHES_KEPT = 20_000
 
 
@@ -47,7 +51,8 @@ class Town:
         """(unix time, order, version) of the youngest pushes."""
         self.faults: list[str] = []
         self._customers = [self.desk.principal(f"customer-{n:02}", "customer") for n in range(CUSTOMERS)]
-        self._sockets = [Socket(address, who, recorder, self._told) for who in self._customers]
+        self._polls = Http(target.url, POLLS)
+        self._following = [self._follower(address, n, who, recorder) for n, who in enumerate(self._customers)]
 
     @property
     def couriers(self) -> list[str]:
@@ -56,8 +61,8 @@ class Town:
 
     async def begin(self) -> None:
         """Couriers on shift, little of the scarce dish, sockets open."""
-        for socket in self._sockets:
-            self.spawn(socket.run())
+        for one in self._following:
+            self.spawn(one.run())
         await asyncio.gather(*(self.staff.begin_shift(name) for name in self.couriers))
         await asyncio.gather(*(self.staff.restock(*shelf) for shelf in SHELVES))
 
@@ -100,10 +105,16 @@ class Town:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.desk.close()
+        self._polls.close()
 
     def unsettled(self) -> list[Story]:
         """Orders that were not told to their end."""
         return [story for story in self.stories if not story.over]
+
+    def _follower(self, address: str, number: int, who: Principal, recorder: Recorder) -> Socket | Polling:
+        if number < POLLING:
+            return Polling(self._polls, who, recorder, self._told, self.spawn)
+        return Socket(address, who, recorder, self._told)
 
     async def _live(self, story: Story) -> None:
         """Place, watch, and change one's mind perhaps; the rest happens on pushes."""
@@ -116,9 +127,9 @@ class Town:
             return
         story.id = said.order["id"]
         self.open[story.id] = story
-        await self._sockets[turn].watch(story)
+        await self._following[turn].watch(story)
         if story.wish.curious:
-            await self._sockets[turn - 1].peep(story.id)
+            await self._following[turn - 1].peep(story.id)
         if story.wish.cancel and not story.wish.cancel.status and story.first("cancel"):
             await self.staff.cancel(story, customer)
 
@@ -136,7 +147,8 @@ class Town:
     async def _order(self, customer: Principal, wanted: Shape, *, impatient: bool = False) -> Answer:
         items = {line["itemId"]: line["quantity"] for line in wanted["items"]}
         told = digest(wanted["restaurantId"], items, wanted["paymentMethod"])
-        return await self.desk.place(customer, wanted, told, impatient=impatient)
+        rest = customer in self._customers[:POLLING]
+        return await self.desk.place(customer, wanted, told, rest=rest, impatient=impatient)
 
     def _told(self, story: Story, order: Shape, now: float) -> None:
         self.pushes.append((now, story.id, story.version))
