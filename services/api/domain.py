@@ -113,7 +113,7 @@ class Deliver:
 
 Command = Place | Cancel | RetryPayment | MarkReady | ReportOutOfStock | PickUp | Deliver
 
-MAX_STOCK = 1_000_000  # what orders give back is added to it
+MAX_STOCK = 1_000_000_000  # what orders give back is added to it: far from the end of an int
 RESERVING = frozenset({Status.PAID, Status.COURIER_ASSIGNED})
 
 CANCELLING = Moment(OPEN - {Status.PICKED_UP}, "", "it cannot be cancelled any more")
