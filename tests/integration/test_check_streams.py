@@ -20,6 +20,7 @@ from check.rules.stock import Shelf
 from check.spill import Spill, subject
 from check.tables import Range
 from check.topics import digest
+from tests.support.databases import TestServer
 from tests.support.forgery import DELIVERED, ORDER, sound, world
 
 ORDERS = int(os.environ.get("DEMAE_CHECK_ORDERS", "2000"))
@@ -107,10 +108,12 @@ def name(event: str, n: int) -> str:
 
 
 @pytest.fixture
-def filled(service_database: Callable[..., str]) -> Iterator[str]:
-    """A database with that many orders, for role `verify`."""
-    fill(service_database("postgres"))
-    yield service_database("verify")
+def filled(postgres: TestServer) -> Iterator[str]:
+    """A database with that many orders, for role `verify`. (Fixture service_database would look at each row.)"""
+    name = postgres.create(postgres.template)
+    fill(postgres.url(database=name))
+    yield postgres.url("verify", name)
+    postgres.drop(name)
 
 
 def looked(database: str, spill: Spill) -> Judgement:

@@ -1,0 +1,65 @@
+"""`python -m mutants`: try to kill them all, on a system of their own. Exit 1 when one lives."""
+
+import signal
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ground.stack_local import local_stack
+from mutants.catalogue import MUTANTS
+from mutants.run import Caught, Theatre, in_order, settings
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+console = Console(highlight=False, soft_wrap=True)
+
+
+@app.command()
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help="Which; none: all of them.")] = None,
+    show: Annotated[bool, typer.Option("--list", help="Only tell what there is.")] = False,
+    keep: Annotated[Path | None, typer.Option(help="A folder for histories and the check's answers.")] = None,
+) -> None:
+    """What the design forbids, done on purpose: each mutant must be seen by the check, and a sound system must not."""
+    if unknown := sorted(set(names or ()) - set(MUTANTS)):
+        raise typer.BadParameter(f"there is no mutant {', '.join(unknown)}: see --list")
+    if show:
+        console.print(listed())
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started ends with us
+    with tempfile.TemporaryDirectory(prefix="demae-mutants-") as scratch:
+        folder = keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        with local_stack(**settings(folder)) as stack:
+            theatre = Theatre(stack, folder, lambda line: console.print(line, style="dim"))
+            caught = [theatre.kill(name) for name in in_order(names or [])]
+    console.print(table(caught))
+    raise typer.Exit(0 if all(one.killed for one in caught) else 1)
+
+
+def listed() -> Table:
+    """All that there are."""
+    shown = Table("mutant", "what it does", "provoked by", "must violate", box=None, pad_edge=False)
+    for name, mutant in MUTANTS.items():
+        shown.add_row(name, mutant.about, mutant.provocation, " or ".join(sorted(mutant.caught_by)))
+    return shown
+
+
+def table(caught: list[Caught]) -> Table:
+    """What became of each."""
+    shown = Table("mutant", "caught by", "seconds", "the first that was seen", box=None, pad_edge=False)
+    for one in caught:
+        wanted = sorted(MUTANTS[one.name].caught_by & set(one.violated))
+        first = one.violated[wanted[0]][0] if wanted else "nothing"
+        by = ", ".join(sorted(one.violated)) if one.killed else "it lives"
+        if one.sound:
+            by, first = "false alarm", "; ".join(f"{name}: {said[0]}" for name, said in one.sound.items())
+        shown.add_row(one.name, by, f"{one.seconds:.0f}", first)
+    return shown
+
+
+if __name__ == "__main__":
+    app()

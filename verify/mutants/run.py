@@ -1,0 +1,117 @@
+"""One system: each provocation while it is sound, then as the mutant; after each the check on what was placed since."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from chaos.town import Target, Town
+from check.history import Recorder
+from ground.stack_local import LocalStack
+from mutants.catalogue import MUTANTS, Mutant
+from mutants.provocations import ALLOWANCES, PROVOCATIONS, Stage
+from runtime.layout import ROOT
+
+INJECT = ROOT / "verify" / "mutants" / "inject"
+SETTLE_SECONDS = 40.0
+QUIET_SECONDS = 20.0
+LATE_SECONDS = 4.0  # that a version may take to an open stream: half of the notifier's shortest sweep
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Caught:
+    """What became of one mutant. `sound`: what the check found violated without it, under the same provocation."""
+
+    name: str
+    violated: Mapping[str, Sequence[str]]
+    sound: Mapping[str, Sequence[str]]
+    seconds: float
+
+    @property
+    def killed(self) -> bool:
+        """The check saw it, by what it breaks, and saw nothing where nothing was wrong."""
+        return bool(MUTANTS[self.name].caught_by & set(self.violated)) and not self.sound
+
+
+@dataclass
+class Theatre:
+    """A system and what was played on it."""
+
+    stack: LocalStack
+    folder: Path
+    say: Say
+    _sound: dict[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    _played: int = 0
+
+    def kill(self, name: str) -> Caught:
+        """The mutant's provocation on the sound system, unless that was played before; then on the mutant."""
+        mutant, began = MUTANTS[name], time.monotonic()
+        if mutant.provocation not in self._sound:
+            self.say(f"{mutant.provocation}, on a sound system")
+            self._sound[mutant.provocation] = self.play(mutant.provocation)
+        path = os.pathsep.join([str(INJECT), self.stack.known.layout.python_path])
+        self.say(f"{mutant.provocation}, with the mutant: {name}")
+        with self.stack.settings(PYTHONPATH=path, DEMAE_MUTANT=name):
+            violated = self.play(mutant.provocation)
+        return Caught(name, violated, self._sound[mutant.provocation], time.monotonic() - began)
+
+    def play(self, provocation: str) -> Mapping[str, Sequence[str]]:
+        """-> invariant → sentences, of what the check finds violated."""
+        self._played += 1
+        histories = self.folder / f"{self._played:02}"
+        histories.mkdir()
+        began = datetime.now(UTC)
+        uvloop.run(self._play(provocation, histories))
+        return check(self.stack, began, histories)
+
+    async def _play(self, provocation: str, histories: Path) -> None:
+        failpoints = self.folder / "failpoints"
+        with Recorder(histories / "mutants.jsonl", "mutants") as recorder:
+            recorder.note("allowances", **ALLOWANCES)
+            town = Town(Target(self.stack.url, self.stack.jwt_secret, int(time.time())), recorder)
+            stage = Stage(self.stack, town, recorder, failpoints)
+            try:
+                await town.begin()
+                await PROVOCATIONS[provocation](stage)
+                await stage.until(lambda: not town.unsettled(), SETTLE_SECONDS)
+            finally:
+                await town.end()
+
+
+def check(stack: LocalStack, since: datetime, histories: Path) -> Mapping[str, Sequence[str]]:
+    """What `python -m check` says of the orders placed since then."""
+    options = ["--since", since.isoformat(), "--histories", str(histories), "--quiet-first", str(QUIET_SECONDS)]
+    words = [sys.executable, "-m", "check", *options, "--late", str(LATE_SECONDS), "--json"]
+    told = subprocess.run(words, env={**os.environ, **stack.person()}, capture_output=True, text=True, check=False)
+    if told.returncode not in (0, 1):
+        raise RuntimeError(f"the check cannot look: {told.stderr}")
+    found: dict[str, Any] = json.loads(told.stdout)
+    (histories / "check.json").write_text(told.stdout)
+    return {
+        name: [f"{one['about']}: {one['sentence']}" for one in verdict["breaches"]]
+        for name, verdict in found["invariants"].items()
+        if verdict["count"]
+    }
+
+
+def settings(folder: Path) -> dict[str, str]:
+    """For every service of the system."""
+    (folder / "failpoints").mkdir(exist_ok=True)
+    return {"ALLOWANCES": json.dumps(ALLOWANCES), "FAILPOINTS": str(folder / "failpoints")}
+
+
+def in_order(names: Sequence[str]) -> list[str]:
+    """The mutants of these names, or all, those of one provocation together."""
+    chosen: Sequence[tuple[str, Mutant]] = [(name, MUTANTS[name]) for name in names or MUTANTS]
+    played = list(PROVOCATIONS)
+    return [name for name, mutant in sorted(chosen, key=lambda one: played.index(one[1].provocation))]
