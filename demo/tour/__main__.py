@@ -33,8 +33,8 @@ class Telling:
         console.print(Text(f"  ▸ {text}", "cyan"))
 
     def show(self, order: Order, seen: int) -> None:
-        """The version's lines of the timeline."""
-        for line in render.history(order, seen):
+        """The version's lines of the timeline, and what can be done about the trouble it tells of."""
+        for line in (*render.history(order, seen), *render.trouble(order)):
             console.print(Text("  ").append_text(line))
 
 
