@@ -8,8 +8,8 @@ import os
 
 import pytest
 
-from explore.judge import Sweep, sweep
 from explore.log import Rules
+from explore.sweep import Sweep, sweep
 from explore.town import Deadlines, Scene, healthy_orders_lost, town
 
 RUNS = int(os.environ.get("EXPLORER_RUNS", "120"))

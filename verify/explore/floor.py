@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
 from delivery import desk as delivery_desk
 from delivery import domain as delivery_rules
 from delivery import events as delivery_events
-from explore.log import COURIERS, ORDERS, Read, Said, Service, Work
+from explore.log import COURIERS, ORDERS, RESTAURANTS, Record, Said
+from explore.service import Read, Service, Work
 from restaurant import domain as restaurant_rules
 from restaurant import events as restaurant_events
 from restaurant import shelves as restaurant_shelves
@@ -28,26 +31,34 @@ class Delivery(Service):
     freed: bool = False
     """The last commit let a courier go while an order may wait: the search is due at once."""
 
-    def decide(self, events: Sequence[Read]) -> Work:
+    def decide(self, reads: Sequence[Read]) -> Work:
+        events = [(key, event) for key, event, _ in reads]
         keys = {key for key, _ in events}
         jobs = {o: job for o, job in self.jobs.items() if o in keys or job.courier_id in keys}
         named = keys | {jobs[key].courier_id for key in keys & jobs.keys()}
         desk = delivery_desk.Desk(jobs, {c: courier for c, courier in self.couriers.items() if c in named})
         desk.put(self.couriers[c] for c in desk.strangers(events) if c in self.couriers)
         desk.offer(self._free(desk.couriers_needed(events)))
-        said: delivery_desk.Said = []
-        for key, event in events:
-            if isinstance(event, delivery_events.OfCourier):
-                said += desk.shift(key, event)
-            elif self.rules.remember_closed or not self._forgets(desk.jobs.get(key), event):
-                said += desk.order(key, event)
+        said = [one for key, event in events for one in self._fold(desk, key, event)]
         facts = [_said(o, delivery_events.TYPE_OF[type(fact)], fact) for o, fact in said]
         return Work(lambda: self._save(desk, facts), frozenset(keys | jobs.keys() | desk.couriers.keys()))
 
-    def _forgets(self, job: delivery_rules.Job | None, event: object) -> bool:
+    def _fold(self, desk: delivery_desk.Desk, key: str, event: Any) -> delivery_desk.Said:
+        if isinstance(event, delivery_events.ShiftEnded) and not self.rules.replace_leavers:
+            left = delivery_rules.shift(desk.couriers[key], event)
+            desk.couriers[key] = desk.changed_couriers[key] = left
+            return []
+        if isinstance(event, delivery_events.OfCourier):
+            return desk.shift(key, event)
+        job = desk.jobs.get(key, delivery_rules.Job())
+        if isinstance(event, delivery_events.OrderPickedUp) and not self.rules.believe_pick_up:
+            event = delivery_events.OrderPickedUp(job.courier_id or event.courier_id)
+        return [] if self._forgets(job, event) else desk.order(key, event)
+
+    def _forgets(self, job: delivery_rules.Job, event: object) -> bool:
         """The control: an end is remembered only where a courier is to be let go."""
         ends = isinstance(event, delivery_events.OrderCancelled | delivery_events.OrderDelivered)
-        return ends and (job is None or job.courier_id is None)
+        return not self.rules.remember_closed and ends and job.courier_id is None
 
     def _free(self, limit: int, locked: frozenset[str] = frozenset()) -> list[delivery_rules.Courier]:
         free = [c for c in self.couriers.values() if c.free and c.courier_id not in locked]
@@ -79,37 +90,49 @@ class Restaurant(Service):
     """Tickets and stock. `kitchens`: restaurant → preparation seconds; `now` is the database's clock."""
 
     name = "restaurant"
-    topics = (ORDERS,)
+    topics = (ORDERS, RESTAURANTS)
     reads = restaurant_events.READS
 
     kitchens: dict[str, int | None] = field(default_factory=dict)
-    stock: dict[tuple[str, str], int] = field(default_factory=dict)
+    stock: dict[restaurant_shelves.Place, int] = field(default_factory=dict)
+    counted_at: dict[restaurant_shelves.Place, datetime] = field(default_factory=dict)
     tickets: dict[str, restaurant_rules.Ticket] = field(default_factory=dict)
     ready_at: dict[str, float] = field(default_factory=dict)
     now: float = 0.0
 
-    def wants(self, record: object) -> bool:
-        return getattr(record, "source", "") != self.name
+    def wants(self, record: Record) -> bool:
+        return record.source != self.name
 
-    def decide(self, events: Sequence[Read]) -> Work:
-        keys = {key for key, _ in events}
+    def decide(self, reads: Sequence[Read]) -> Work:
+        keys = {key for key, _, _ in reads}
         shelves = restaurant_shelves.Shelves({o: t for o, t in self.tickets.items() if o in keys})
-        wanted = shelves.stock_needed(events)
-        found = {place: self._shelf(place) for place in wanted if place in self.stock}
-        shelves.put(found)
-        said = []
-        for key, event in events:
-            if self.rules.remember_closed or not self._forgets(shelves.tickets.get(key), event):
-                said += [_said(key, restaurant_events.TYPE_OF[type(fact)], fact) for fact in shelves.order(key, event)]
+        wanted = shelves.stock_needed((key, event) for key, event, _ in reads)
+        shelves.put({place: self._shelf(place) for place in wanted if place in self.stock})
+        said = [_said(key, restaurant_events.TYPE_OF[type(fact)], fact) for key, fact in self._fold(shelves, reads)]
         return Work(lambda: self._save(shelves, said), frozenset(keys))
+
+    def _fold(
+        self, shelves: restaurant_shelves.Shelves, reads: Sequence[Read]
+    ) -> Iterator[tuple[str, restaurant_events.Outgoing]]:
+        for key, event, said_at in reads:
+            at = datetime.fromtimestamp(said_at, UTC)
+            if isinstance(event, restaurant_events.OfRestaurant):
+                shelves.count(key, event, at)
+            elif isinstance(event, restaurant_events.ItemsOutOfStock) and not self.rules.gone_is_gone:
+                for item_id in event.items:  # the control: the end that follows gives all of it back
+                    none = restaurant_events.StockSet(item_id, 0)
+                    shelves.count(shelves.tickets[key].restaurant_id, none, at)
+            elif not self._forgets(shelves.tickets.get(key), event):
+                for fact in shelves.order(key, event, restaurant_shelves.Cause(at)):
+                    yield key, fact
 
     def _forgets(self, ticket: restaurant_rules.Ticket | None, event: object) -> bool:
         """The control: an end is remembered only where stock was taken."""
         ends = isinstance(event, restaurant_events.OrderCancelled | restaurant_events.OrderDelivered)
-        return ends and (ticket is None or not ticket.held)
+        return not self.rules.remember_closed and ends and (ticket is None or not ticket.held)
 
     def _shelf(self, place: tuple[str, str]) -> restaurant_shelves.Shelf:
-        return restaurant_shelves.Shelf(self.stock[place], self.kitchens[place[0]])
+        return restaurant_shelves.Shelf(self.stock[place], self.kitchens[place[0]], self.counted_at.get(place))
 
     def _save(self, shelves: restaurant_shelves.Shelves, said: Sequence[Said]) -> None:
         for order_id, ticket in shelves.changed.items():
@@ -118,6 +141,8 @@ class Restaurant(Service):
                 self.ready_at.pop(order_id, None)
             elif ticket.ready_in is not None:
                 self.ready_at.setdefault(order_id, self.now + ticket.ready_in)
+        for place, count in shelves.counts.items():
+            self.stock[place], self.counted_at[place] = count
         for place, change in shelves.stock_changes.items():
             self.stock[place] += change
         self.log.commit(self.name, said)

@@ -1,22 +1,21 @@
-"""The explorer's ground: commits in one order, topics filled from them by capture, and services that read the topics.
+"""The explorer's ground: commits in one order, and topics filled from them by capture.
 
-Everything here is a plain model of what the database, change data capture and chassis do; the rules under test are the
-real ones, composed by the other modules of this package. One partition a topic: causes come before effects in it.
+Everything here is a plain model of what the database and change data capture do; the rules under test are the real
+ones, composed by the other modules of this package. One partition a topic: causes come before effects in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
-ORDERS, COURIERS, TICKS, JOURNAL = "orders.events", "couriers.events", "ticks", "orders.journal"
-
-Read = tuple[str, Any]
-"""(key, data) of an event, as a service reads it."""
+ORDERS, COURIERS, RESTAURANTS = "orders.events", "couriers.events", "restaurants.events"
+TICKS, JOURNAL = "ticks", "orders.journal"
+TOPICS = (ORDERS, COURIERS, RESTAURANTS, TICKS, JOURNAL)
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,16 @@ class Rules:
     """A service remembers the end of an order, also when it has nothing to undo for it."""
     lease: bool = True
     """An answer of the provider counts only under the lease it was asked with."""
+    replace_leavers: bool = True
+    """A courier who ends the shift before pick-up gives the order back."""
+    believe_pick_up: bool = True
+    """Who picked up has the order, whoever was assigned meanwhile."""
+    gone_is_gone: bool = True
+    """What the kitchen has not got is not given back when the order ends."""
+    one_allowance: bool = True
+    """However many cards are tried, the time for them began with the first decline."""
+    in_order: bool = True
+    """Later events of a parked key wait, also behind one that was released."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,11 @@ class Record:
     said: Said
     source: str
 
+    @property
+    def garbage(self) -> bool:
+        """Nobody said it, and nobody will ever read it."""
+        return self.id < 0
+
 
 class Log:
     """Commits in order (the WAL), and the topics as far as they were captured."""
@@ -54,7 +68,8 @@ class Log:
     def __init__(self) -> None:
         self.wal: list[Record] = []
         self.captured = 0
-        self.topics: dict[str, list[Record]] = {topic: [] for topic in (ORDERS, COURIERS, TICKS, JOURNAL)}
+        self.garbage = 0
+        self.topics: dict[str, list[Record]] = {topic: [] for topic in TOPICS}
 
     def commit(self, source: str, said: Iterable[Said]) -> None:
         """A transaction's outbox rows become visible."""
@@ -77,6 +92,11 @@ class Log:
         for record in self.wal[max(0, self.captured - count) : self.captured]:
             self.topics[record.said.topic].append(record)
 
+    def spoil(self, key: str, kind: str) -> None:
+        """Somebody writes a record into the orders' topic that keeps no schema."""
+        self.garbage += 1
+        self.topics[ORDERS].append(Record(-self.garbage, Said(ORDERS, key, kind, None), "outside"))
+
 
 @cache
 def _decoder(shape: type) -> msgspec.json.Decoder[Any]:
@@ -86,85 +106,3 @@ def _decoder(shape: type) -> msgspec.json.Decoder[Any]:
 def convert(data: Any, shape: type) -> Any:
     """The producer's data as the consumer reads it: through JSON, as on the wire."""
     return _decoder(shape).decode(msgspec.json.encode(data))
-
-
-@dataclass
-class Work:
-    """A transaction that was decided and not committed: what it will save, and the rows it holds meanwhile."""
-
-    save: Callable[[], None]
-    locked: frozenset[str]
-
-
-@dataclass
-class Open:
-    """A batch between its read and its commit."""
-
-    topic: str
-    next: int
-    claimed: set[int]
-    work: Work
-
-
-@dataclass
-class Service:
-    """A consumer: position, inbox, and batches in two halves, so that others can commit between."""
-
-    log: Log
-    rules: Rules
-    positions: dict[str, int] = field(init=False)
-    inbox: set[int] = field(default_factory=set, init=False)
-    open: Open | None = field(default=None, init=False)
-
-    name: ClassVar[str]
-    topics: ClassVar[Sequence[str]]
-    reads: ClassVar[Mapping[str, type]]
-
-    def __post_init__(self) -> None:
-        self.positions = dict.fromkeys(self.topics, 0)
-
-    def decide(self, events: Sequence[Read]) -> Work:
-        """Load and decide; changes nothing before `Work.save`."""
-        raise NotImplementedError
-
-    def wants(self, record: Record) -> bool:
-        """Narrows `reads` by source."""
-        return True
-
-    def behind(self) -> list[str]:
-        """Topics with something to read."""
-        return [topic for topic in self.topics if self.positions[topic] < len(self.log.topics[topic])]
-
-    @property
-    def locked(self) -> frozenset[str]:
-        """Keys of the rows that an open batch holds."""
-        return self.open.work.locked if self.open else frozenset()
-
-    def begin(self, topic: str, limit: int) -> None:
-        """Read up to `limit` records of a topic and decide."""
-        at = self.positions[topic]
-        records = self.log.topics[topic][at : at + limit]
-        fresh: dict[int, Record] = {}
-        for record in records:
-            if record.said.type in self.reads and self.wants(record) and record.id not in self.inbox:
-                fresh.setdefault(record.id, record)
-        events = [(r.said.key, convert(r.said.data, self.reads[r.said.type])) for r in fresh.values()]
-        self.open = Open(topic, at + len(records), set(fresh), self.decide(events))
-
-    def commit(self) -> None:
-        """State, events, inbox and position at once."""
-        if self.open is None:
-            raise AssertionError("nothing is open")
-        self.open.work.save()
-        self.inbox |= self.open.claimed
-        self.positions[self.open.topic] = self.open.next
-        self.open = None
-
-    def abort(self) -> None:
-        """Killed before the commit: nothing happened, the batch is read again."""
-        self.open = None
-
-    def consume(self, topic: str, limit: int = 500) -> None:
-        """Both halves at once."""
-        self.begin(topic, limit)
-        self.commit()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from explore.log import ORDERS, Read, Said, Service, Work
+from explore.log import ORDERS, Said
+from explore.service import Read, Service, Work
 from payment import domain as rules
 from payment import events
 
@@ -15,7 +16,8 @@ class Intent:
     """A PaymentIntent at the provider: new, succeeded, canceled or refunded. Money moves at most once each way."""
 
     state: str = "new"
-    declined: bool = False
+    declined: str | None = None
+    """The card that was declined last."""
     refused: bool = False
     """A refund was refused: for good."""
     captures: int = 0
@@ -36,15 +38,16 @@ class Bank:
         intent = self.intents[order_id]
         match call:
             case rules.Confirm():
-                return self._confirm(intent, again=again, yes=yes)
+                return self._confirm(intent, call, again=again, yes=yes)
             case rules.Cancel():
                 return self._cancel(intent)
             case rules.Refund():
                 return self._refund(intent, yes=yes)
 
-    def _confirm(self, intent: Intent, *, again: bool, yes: bool) -> rules.Answer:
-        if intent.state == "new" and not (again and intent.declined):
-            intent.declined = not yes
+    def _confirm(self, intent: Intent, call: rules.Confirm, *, again: bool, yes: bool) -> rules.Answer:
+        known = again and intent.declined is not None and rules.is_own(call, intent.declined)
+        if intent.state == "new" and not known:
+            intent.declined = None if yes else call.card
             intent.state = "succeeded" if yes else "new"
             intent.captures += yes
         if intent.state == "new":
@@ -103,9 +106,9 @@ class Payment(Service):
     now: float = 0.0
 
     def decide(self, reads: Sequence[Read]) -> Work:
-        before = {key: self.rows[key].payment for key, _ in reads if key in self.rows}
+        before = {key: self.rows[key].payment for key, _, _ in reads if key in self.rows}
         after, said = dict(before), []
-        for key, event in reads:
+        for key, event, _ in reads:
             payment = after.get(key, rules.Payment())
             if not self.rules.remember_closed and isinstance(event, events.OrderCancelled) and not payment.captured:
                 said.append(_said(key, events.PaymentReleased()))  # the control: nothing to undo, nothing remembered
@@ -113,7 +116,7 @@ class Payment(Service):
             after[key], facts = rules.fold(payment, event)
             said += [_said(key, fact) for fact in facts]
         changed = {key: payment for key, payment in after.items() if before.get(key) != payment}
-        return Work(lambda: self._save(changed, said), frozenset(key for key, _ in reads))
+        return Work(lambda: self._save(changed, said), frozenset(key for key, _, _ in reads))
 
     def _save(self, changed: dict[str, rules.Payment], said: Sequence[Said]) -> None:
         for key, payment in changed.items():

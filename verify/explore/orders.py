@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from api import domain as rules
 from api import events
-from explore.log import COURIERS, JOURNAL, ORDERS, TICKS, Read, Record, Said, Service, Work
+from api.handlers import PASSES
+from explore.log import COURIERS, JOURNAL, ORDERS, RESTAURANTS, TICKS, Record, Said
+from explore.service import Read, Service, Work
 
 ASK_AGAIN_TICKS = 60
 Versions = Sequence[tuple[events.Fact, rules.Order]]
@@ -31,6 +33,7 @@ class Api(Service):
     name = "api"
     topics = (ORDERS, TICKS)
     reads = MappingProxyType({kind: shape for kind, shape in events.READS.items() if kind != "menu_published"})
+    passes = PASSES
 
     allowances: Mapping[events.Reason, int] = field(default_factory=lambda: dict(rules.ALLOWANCES))
     orders: dict[str, rules.Order] = field(default_factory=dict)
@@ -49,22 +52,28 @@ class Api(Service):
     def wants(self, record: Record) -> bool:
         return record.source != self.name or record.said.type == "deadline_passed"
 
-    def decide(self, events_read: Sequence[Read]) -> Work:
-        orders = {key: self.orders[key] for key, _ in events_read if key in self.orders}
+    def decide(self, reads: Sequence[Read]) -> Work:
+        orders = {key: self.orders[key] for key, _, _ in reads if key in self.orders}
         made: dict[str, list[tuple[events.Fact, rules.Order]]] = {}
         sent: list[Said] = []
         tick = self.tick
-        for key, data in events_read:
+        for key, data, _ in reads:
             if isinstance(data, events.Tick):
                 tick = max(tick, data.k)
                 continue
-            facts = rules.advance(orders[key], [data])
+            facts = self._advance(orders[key], [data])
             own = rules.decide(facts[-1][1] if facts else orders[key], data)
-            facts += rules.advance(facts[-1][1] if facts else orders[key], own)
+            facts += self._advance(facts[-1][1] if facts else orders[key], own)
             sent += [_said(key, fact) for fact in own]
             made.setdefault(key, []).extend(facts)
             orders[key] = facts[-1][1] if facts else orders[key]
         return Work(lambda: self._save(made, sent, tick), frozenset(orders))
+
+    def _advance(self, order: rules.Order, facts: Sequence[events.Fact]) -> list[tuple[events.Fact, rules.Order]]:
+        if self.rules.one_allowance or not any(isinstance(fact, events.PaymentRetryRequested) for fact in facts):
+            return rules.advance(order, facts)
+        # The control: another card begins a wait of its own.
+        return [(fact, replace(after, since=after.version)) for fact, after in rules.advance(order, facts)]
 
     def _save(self, made: Mapping[str, Versions], sent: Sequence[Said], tick: int = 0) -> None:
         if tick > self.tick:
@@ -126,9 +135,14 @@ class Api(Service):
         order = self.orders.get(request.order_id, rules.Order(request.order_id))
         if order.version != request.version or request.order_id in self.locked:
             return False
-        made = rules.advance(order, request.facts)
+        made = self._advance(order, request.facts)
         self._save({request.order_id: made}, [_said(request.order_id, fact) for fact in request.facts])
         return True
+
+    def count(self, restaurant_id: str, item_id: str, quantity: int) -> None:
+        """A kitchen counts a dish."""
+        fact = events.StockSet(item_id, quantity)
+        self.log.commit(self.name, [Said(RESTAURANTS, restaurant_id, events.TYPES[type(fact)], fact)])
 
     def shift(self, courier_id: str, *, on: bool) -> None:
         """A courier starts or ends the shift."""
