@@ -29,6 +29,8 @@ class Entry:
     sources: tuple[str, ...]
     consumers: tuple[str, ...]
     meaning: str
+    lifted: tuple[int, ...] = ()
+    """Versions that do not only add: every consumer lifts what was written before them, and is deployed first."""
 
     def schema_path(self, version: int) -> Path:
         return ROOT / self.folder / f"{self.name}.v{version}.json"
@@ -57,6 +59,7 @@ def catalogue() -> list[Entry]:
             sources=tuple(row["sources"]),
             consumers=tuple(row["consumers"]),
             meaning=row["meaning"],
+            lifted=tuple(row.get("lifted", ())),
         )
         for kind in ("event", "document")
         for row in loaded[f"{kind}s"]

@@ -13,10 +13,10 @@ from starlette.routing import Mount
 from api import handlers, rest
 from api.app import GraphQL, application
 from api.commands import Commands
-from api.events import READS
 from api.handlers import Projector
 from api.presentation import Presentation
 from api.principal import Tokens
+from api.reading import READS
 from api.schema import executable
 from api.settings import ApiSettings, HttpSettings
 from api.store import Allowances

@@ -13,6 +13,7 @@ from api.events import (
     DeadlinePassed,
     Fact,
     ItemsOutOfStock,
+    Missing,
     OrderCancelled,
     OrderDelivered,
     OrderPickedUp,
@@ -175,7 +176,7 @@ def _out_of_stock(order: Order, command: ReportOutOfStock) -> list[Fact]:
     ordered = [item.item_id for item in order.items]
     if not command.items or not set(command.items) <= set(ordered):
         raise invalid("Name items of this order.", "items")
-    missing = tuple(item for item in ordered if item in command.items)
+    missing = tuple(Missing(item, 0) for item in ordered if item in command.items)
     return [ItemsOutOfStock(missing), OrderCancelled(Reason.OUT_OF_STOCK)]
 
 

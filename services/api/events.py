@@ -111,8 +111,23 @@ class OrderAccepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """An item that is short, and how many of it there were."""
+
+    item_id: str
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class ItemsOutOfStock:
     """The restaurant cannot cook these items, by its stock (restaurant) or its kitchen's word (api): the order ends."""
+
+    items: tuple[Missing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsOutOfStockV1:
+    """As it was said before anybody counted. Read for ever, and no longer written."""
 
     items: tuple[str, ...]
 
@@ -229,6 +244,9 @@ WRITES: dict[str, type] = {
     "shift_ended": ShiftEnded,
     "stock_set": StockSet,
 }
+
+VERSIONS: dict[type, int] = {ItemsOutOfStock: 2}
+"""Which version of its schema a fact is written by, where that is not the first."""
 
 TYPES: dict[type, str] = {fact: name for name, fact in (READS | WRITES).items()}
 """The name on the wire of every fact."""

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from api.codec import text
 from api.domain import Order
-from api.events import TYPES, Fact, StockSet
+from api.events import TYPES, VERSIONS, Fact, StockSet
 from api.store import Allowances, Cause, allowance
 from chassis.database import AsyncTransaction
 from chassis.failpoints import reach
@@ -60,11 +60,11 @@ WITH saved AS (
   WHERE id = %(order)s::uuid AND version = %(was)s RETURNING id AS order_id),
 told AS (
   SELECT * FROM saved, ROWS FROM (json_to_recordset(%(told)s::json)
-    AS (id uuid, type text, data json, version int, document json))
-    WITH ORDINALITY AS fact (id, type, data, version, document, place)),
+    AS (id uuid, type text, schema_version smallint, data json, version int, document json))
+    WITH ORDINALITY AS fact (id, type, schema_version, data, version, document, place)),
 sent AS (
-  INSERT INTO outbox (id, topic, type, key, payload, traceparent)
-  SELECT id, 'orders.events', type, order_id::text, data::text, %(trace)s FROM told ORDER BY place)
+  INSERT INTO outbox (id, topic, type, key, payload, schema_version, traceparent)
+  SELECT id, 'orders.events', type, order_id::text, data::text, schema_version, %(trace)s FROM told ORDER BY place)
 INSERT INTO journal (id, type, key, payload, traceparent, order_id, version, data)
 SELECT id, type, order_id::text, document::text, %(trace)s, order_id, version, data::text FROM told
 WHERE version IS NOT NULL ORDER BY place
@@ -158,7 +158,9 @@ async def advance(
 
 def _row(one: Told) -> dict[str, Any]:
     version = one.made and one.made.version
-    return {"id": one.id, "type": TYPES[type(one.fact)], "data": one.fact, "version": version, "document": one.made}
+    kind = type(one.fact)
+    event = {"id": one.id, "type": TYPES[kind], "schema_version": VERSIONS.get(kind, 1), "data": one.fact}
+    return {**event, "version": version, "document": one.made}
 
 
 async def set_stock(db: AsyncTransaction, restaurant_id: str, stock: StockSet, cause: Cause) -> bool:

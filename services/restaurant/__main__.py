@@ -15,7 +15,8 @@ from chassis.process import Process
 from chassis.prune import prune
 from chassis.settings import ServiceSettings, load
 from restaurant import handlers, seed
-from restaurant.events import ORDERS, READS, RESTAURANTS
+from restaurant.events import ORDERS, RESTAURANTS
+from restaurant.reading import READS
 
 SEED_FILE = Path(__file__).parent / "seed.json"
 PRUNE_SECONDS = 60.0

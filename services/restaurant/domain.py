@@ -14,6 +14,7 @@ from restaurant.events import (
     DeliveryAssigned,
     ItemsOutOfStock,
     Line,
+    Missing,
     OfOrder,
     OrderAccepted,
     OrderCancelled,
@@ -99,9 +100,10 @@ def _close(ticket: Ticket, *, given_back: bool) -> Ticket:
 
 def _reserve(ticket: Ticket, kitchen: Kitchen) -> tuple[Ticket, list[Outgoing]]:
     """All lines or none."""
-    missing = tuple(sorted(item for item, n in needed(ticket).items() if kitchen.stock.get(item, 0) < n))
+    missing = sorted(item for item, n in needed(ticket).items() if kitchen.stock.get(item, 0) < n)
     if missing:
-        return replace(ticket, state=State.CLOSED), [ItemsOutOfStock(items=missing)]
+        short = tuple(Missing(item, kitchen.stock.get(item, 0)) for item in missing)
+        return replace(ticket, state=State.CLOSED), [ItemsOutOfStock(short)]
     if kitchen.preparation_seconds == 0:
         return replace(ticket, state=State.READY, held=True), [OrderAccepted(), OrderReady()]
     return replace(ticket, state=State.COOKING, held=True, ready_in=kitchen.preparation_seconds), [OrderAccepted()]
@@ -123,5 +125,5 @@ def stock_change(before: Ticket, after: Ticket, event: OfOrder | PreparationOver
     if before.held == after.held:
         return {}
     sign = -1 if after.held else 1
-    gone = event.items if isinstance(event, ItemsOutOfStock) else ()
+    gone = {missing.item_id for missing in event.items} if isinstance(event, ItemsOutOfStock) else ()
     return {item: sign * n for item, n in needed(after).items() if item not in gone}

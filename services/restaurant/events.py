@@ -53,9 +53,24 @@ class OrderAccepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """A dish that is short, and how many of it there were."""
+
+    item_id: str
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class ItemsOutOfStock:
     """These dishes are short. Written when they were to be reserved, and nothing was; read when the kitchen says so
     (api), in the same breath as the order's end."""
+
+    items: tuple[Missing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsOutOfStockV1:
+    """As it was said before anybody counted. Read for ever, and no longer written."""
 
     items: tuple[str, ...]
 
@@ -105,4 +120,6 @@ WRITES: dict[str, type[Outgoing] | type[MenuPublished]] = {
     "order_ready": OrderReady,
     "menu_published": MenuPublished,
 }
+VERSIONS: dict[type, int] = {ItemsOutOfStock: 2}
+"""Which version of its schema a fact is written by, where that is not the first."""
 TYPE_OF: dict[type, str] = {shape: name for name, shape in WRITES.items()}

@@ -7,7 +7,7 @@ from chassis.errors import Poison
 from chassis.outbox import publish
 from restaurant import store
 from restaurant.domain import PreparationOver, UnknownOrderError
-from restaurant.events import ORDERS, TYPE_OF, OfRestaurant, Outgoing
+from restaurant.events import ORDERS, TYPE_OF, VERSIONS, OfRestaurant, Outgoing
 from restaurant.shelves import Cause, Shelves
 
 SCAN_SECONDS = 0.5  # a dish is ready at most this much after its time
@@ -63,4 +63,5 @@ def _finish(database: Database) -> int:
 
 
 def _fact(order_id: str, fact: Outgoing, traceparent: str | None) -> Event:
-    return Event(ORDERS, order_id, TYPE_OF[type(fact)], fact, traceparent=traceparent)
+    kind = type(fact)
+    return Event(ORDERS, order_id, TYPE_OF[kind], fact, schema_version=VERSIONS.get(kind, 1), traceparent=traceparent)

@@ -106,7 +106,8 @@ class Shelves:
                 self.stock_changes[after.restaurant_id, item_id] += change
         if isinstance(event, ItemsOutOfStock):
             stock = self._stock.get(after.restaurant_id, {})
-            self._count(after.restaurant_id, {item_id: 0 for item_id in event.items if item_id in stock}, cause.at)
+            counted = {missing.item_id: missing.left for missing in event.items if missing.item_id in stock}
+            self._count(after.restaurant_id, counted, cause.at)
         return facts
 
     def count(self, restaurant_id: str, event: StockSet, at: datetime) -> None:
@@ -129,7 +130,7 @@ class Shelves:
 
 def _of_order(ticket: Ticket, event: OfOrder) -> set[Place]:
     """What an event may change for an order: nothing of its dishes once it is closed, always what has run out."""
-    items = set(event.items) if isinstance(event, ItemsOutOfStock) else set()
+    items = {missing.item_id for missing in event.items} if isinstance(event, ItemsOutOfStock) else set()
     if ticket.state in {State.ORDERED, State.COOKING}:
         items |= needed(ticket).keys()
     return {(ticket.restaurant_id, item_id) for item_id in items}

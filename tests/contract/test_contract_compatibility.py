@@ -6,19 +6,41 @@ from typing import Any
 
 import pytest
 
+from chassis.envelope import versions
+from contracts.catalogue import Entry
 from tests.support.compatibility import breaks
-from tests.support.contracts import ENTRIES
+from tests.support.contracts import ENTRIES, readings
 
 Schema = dict[str, Any]
 PAIRS = [
     (entry, old, new) for entry in ENTRIES.values() for new in entry.versions for old in entry.versions if old < new
 ]
+LIFTED = [(entry, new) for entry in ENTRIES.values() for new in entry.lifted]
+
+
+def only_adds(entry: Entry, old: int, new: int) -> bool:
+    """No version between them, or the newer itself, has to be lifted to."""
+    return not any(old < version <= new for version in entry.lifted)
 
 
 def test_new_versions_follow_every_old_one() -> None:
-    """Against all earlier versions, not only the last."""
+    """Against all earlier versions, not only the last; but for those that consumers lift."""
     for entry, old, new in PAIRS:
-        assert (entry.name, old, new, breaks(entry.schema(old), entry.schema(new))) == (entry.name, old, new, [])
+        if only_adds(entry, old, new):
+            assert (entry.name, old, new, breaks(entry.schema(old), entry.schema(new))) == (entry.name, old, new, [])
+
+
+@pytest.mark.parametrize(("entry", "new"), LIFTED, ids=[entry.name for entry, _ in LIFTED])
+def test_lifted_version_could_not_only_add(entry: Entry, new: int) -> None:
+    """Lifting is for what breaks: it has every consumer change."""
+    assert breaks(entry.schema(new - 1), entry.schema(new)) != []
+
+
+@pytest.mark.parametrize(("entry", "new"), LIFTED, ids=[entry.name for entry, _ in LIFTED])
+def test_every_consumer_lifts(entry: Entry, new: int) -> None:
+    """From the version before, in its own code; that it reads every sample so, test_contract_services shows."""
+    for service in entry.consumers:
+        assert new - 1 in versions(readings(service)[entry.name]).steps
 
 
 @pytest.mark.parametrize("name", ENTRIES)

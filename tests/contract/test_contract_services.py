@@ -16,6 +16,7 @@ from tests.support.contracts import (
     SERVICES,
     closed,
     faults,
+    readings,
     reads,
     shape,
     shape_of_schema,
@@ -70,7 +71,7 @@ def test_written_bodies_validate(service: str, name: str) -> None:
 def test_every_sample_is_read(service: str, name: str) -> None:
     """Every version that was ever in the log, old ones included."""
     entry = ENTRIES[name]
-    reader = Reader(reads(service))
+    reader = Reader(readings(service))
     for version in entry.versions:
         for sample in entry.samples(version).values():
             received = reader.read(given := record(entry, version, sample), attributes(given))

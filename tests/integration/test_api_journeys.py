@@ -155,7 +155,7 @@ async def test_several_versions_are_one_write(house: House, client: Client) -> N
     house.accept(order_id)
     database = AsyncDatabase(house.url, "test", 1)
     await database.open()
-    facts = (events.ItemsOutOfStock(("soba",)), events.OrderReady(), events.OrderPickedUp(KEN.id))
+    facts = (events.ItemsOutOfStock((events.Missing("soba", 0),)), events.OrderReady(), events.OrderPickedUp(KEN.id))
     async with database.connection() as db:
         order = await queries.order(db, order_id)
         told = steps(order, facts)

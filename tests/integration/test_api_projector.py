@@ -104,7 +104,7 @@ async def test_many_orders_in_one_batch(house: House, client: Client) -> None:
 async def test_out_of_stock_cancels(house: House, client: Client) -> None:
     """The aggregate answers in the same transaction: outbox, journal and state."""
     order_id = await client.placed()
-    house.fold(order_id, *WAY[:2], events.ItemsOutOfStock(("soba",)))
+    house.fold(order_id, *WAY[:2], events.ItemsOutOfStock((events.Missing("soba", 0),)))
     assert status(house, order_id) == "CANCELLED"
     assert house.published(order_id) == ["order_created", "order_cancelled"]
     same = "SELECT count(*) FROM outbox o JOIN journal j USING (id) WHERE o.type = 'order_cancelled' AND o.at = j.at"

@@ -21,9 +21,11 @@ from restaurant.events import (
     ORDERS,
     READS,
     RESTAURANTS,
+    VERSIONS,
     DeliveryAssigned,
     ItemsOutOfStock,
     Line,
+    Missing,
     OrderCancelled,
     OrderCreated,
     OrderReady,
@@ -47,7 +49,8 @@ class Town:
         """Publish an event of another service."""
         name = next(name for name, shape in READS.items() if isinstance(data, shape))
         topic = RESTAURANTS if name == "stock_set" else ORDERS
-        return self.broker.publish(Event(topic, key, name, data), source)
+        version = VERSIONS.get(type(data), 1)
+        return self.broker.publish(Event(topic, key, name, data, schema_version=version), source)
 
     def order(self, order_id: str, restaurant_id: str, quantity: int = 1) -> None:
         """An order and its courier."""
@@ -131,8 +134,8 @@ def test_kitchen_reports_and_counts(town: Town) -> None:
     town.order("o1", "manual")
     until(lambda: town.states() == {"o1": "COOKING"})
     town.broker.publish(Event(RESTAURANTS, "manual", "menu_published", {}), "restaurant")
-    town.say("o1", ItemsOutOfStock(("soup",)), "restaurant")
-    town.say("o1", ItemsOutOfStock(("soup",)), "api")
+    town.say("o1", ItemsOutOfStock((Missing("soup", 0),)), "restaurant")
+    town.say("o1", ItemsOutOfStock((Missing("soup", 0),)), "api")
     town.say("o1", OrderCancelled("out_of_stock"), "api")
     until(lambda: town.ask(soups) == [(0,)])
     town.order("o2", "manual")

@@ -19,6 +19,7 @@ from restaurant.events import (
     DeliveryAssigned,
     ItemsOutOfStock,
     Line,
+    Missing,
     OrderCancelled,
     OrderCreated,
     OrderDelivered,
@@ -125,7 +126,9 @@ def test_any_missing_dish_takes_nothing(house: House) -> None:
     house.order("o1", "slow", soup=1, rice=2, cake=1)
     house.run(("o1", ASSIGNED))
     assert house.stock() == {"soup": 3, "rice": 1}
-    assert house.ask("SELECT payload FROM outbox WHERE key = 'o1'") == [('{"items":["cake","rice"]}',)]
+    assert house.ask("SELECT payload FROM outbox WHERE key = 'o1'") == [
+        ('{"items":[{"item_id":"cake","left":0},{"item_id":"rice","left":1}]}',)
+    ]
 
 
 def test_unknown_restaurant_has_nothing(house: House) -> None:
@@ -262,7 +265,7 @@ def test_reported_dish_is_gone(house: House) -> None:
     """By the kitchen's word there is no soup; the rice goes back; the end that follows changes nothing more."""
     house.order("o1", "slow", soup=2, rice=1)
     house.run(("o1", ASSIGNED))
-    report = ItemsOutOfStock(("soup",))
+    report = ItemsOutOfStock((Missing("soup", 0),))
     for event in (report, OrderCancelled("out_of_stock"), report, CANCELLED):
         house.run(("o1", event))
     assert (house.state("o1"), house.stock()) == ("CLOSED", {"soup": 0, "rice": 1})
@@ -271,7 +274,7 @@ def test_reported_dish_is_gone(house: House) -> None:
 def test_report_of_an_unknown_order(house: House) -> None:
     """It is set aside, by name: nobody knows whose soup that is."""
     with pytest.raises(Poison) as caught:
-        house.run(("o1", ItemsOutOfStock(("soup",))))
+        house.run(("o1", ItemsOutOfStock((Missing("soup", 0),))))
     assert caught.value.event.key == "o1"
 
 
@@ -287,7 +290,7 @@ def test_count_replaces_the_stock(house: House) -> None:
 def test_older_word_is_passed_over(house: House) -> None:
     """A report that was parked while the kitchen counted leaves the new soups alone; its order ends all the same."""
     house.order("o1", "slow", soup=1)
-    late = batch(READS, [("o1", ItemsOutOfStock(("soup",)))])
+    late = batch(READS, [("o1", ItemsOutOfStock((Missing("soup", 0),)))])
     house.run(("slow", StockSet("soup", 9)))
     with house.database.transaction() as tx:
         handlers.handle(tx, late)

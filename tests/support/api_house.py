@@ -123,7 +123,7 @@ class House:
 
     def say(self, key: str, *facts: Any, source: str = "elsewhere") -> list[Record]:
         """Publish events as the connector would."""
-        return [self.broker.publish(Event(_topic(fact), key, events.TYPES[type(fact)], fact), source) for fact in facts]
+        return [self.broker.publish(_event(key, fact), source) for fact in facts]
 
     def flow(self, key: str) -> None:
         """Carry this key's `deadline_passed` from the outbox to the log: what CDC does."""
@@ -135,6 +135,11 @@ class House:
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+
+
+def _event(key: str, fact: Any) -> Event:
+    kind = type(fact)
+    return Event(_topic(fact), key, events.TYPES[kind], fact, schema_version=events.VERSIONS.get(kind, 1))
 
 
 def _topic(fact: Any) -> str:

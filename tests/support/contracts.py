@@ -1,6 +1,7 @@
 """What services/*/events.py say they read and write, and judges for bodies and schemas."""
 
 import importlib
+import importlib.util
 import json
 from collections.abc import Mapping
 from copy import deepcopy
@@ -11,6 +12,7 @@ import psycopg
 from jsonschema import Draft202012Validator
 from psycopg import sql
 
+from chassis.envelope import Reads, versions
 from contracts.catalogue import Entry, catalogue
 from tests.support.databases import ROOT
 
@@ -21,10 +23,16 @@ SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/event
 OUTBOXES = ("outbox", "journal")
 
 
-def reads(service: str) -> Mapping[str, type]:
-    """Event (or document) → the dataclass it is read into."""
-    found: Mapping[str, type] = importlib.import_module(f"{service}.events").READS
+def readings(service: str) -> Reads:
+    """Event (or document) → the versions of it that are understood."""
+    several = importlib.util.find_spec(f"{service}.reading") is not None
+    found: Reads = importlib.import_module(f"{service}.{'reading' if several else 'events'}").READS
     return found
+
+
+def reads(service: str) -> Mapping[str, type]:
+    """Event (or document) → the dataclass that the service's rules see."""
+    return {name: versions(reading).newest for name, reading in readings(service).items()}
 
 
 def writes(service: str) -> Mapping[str, type]:

@@ -81,7 +81,7 @@ WHIMS: Sequence[Offer] = (
     lambda order, _: DeadlinePassed(order.since),
     lambda order, _: PaymentFailed(order.payment.attempt, "card_declined"),
     lambda order, _: PaymentCompleted(order.payment.attempt),
-    lambda order, _: ItemsOutOfStock((order.items[0].item_id,)),
+    lambda order, _: ItemsOutOfStock(()),
     lambda _, dice: DeliveryAssigned(2, f"c-{dice.randrange(50):02}"),
 )
 """What may come at any time; mostly it is refused, or changes nothing."""

@@ -22,7 +22,7 @@ FACTS: tuple[events.Fact, ...] = (
     events.DeliveryAssigned(1, "k-1"),
     events.DeliveryAssigned(2, "k-2"),
     events.OrderAccepted(),
-    events.ItemsOutOfStock(("soba",)),
+    events.ItemsOutOfStock((events.Missing("soba", 0),)),
     events.OrderReady(),
 )
 COMMANDS: tuple[domain.Command, ...] = (

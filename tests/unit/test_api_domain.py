@@ -48,7 +48,7 @@ FOREIGN: tuple[events.Fact, ...] = (
     events.DeliveryAssigned(1, "k-1"),
     events.DeliveryAssigned(2, "k-2"),
     events.OrderAccepted(),
-    events.ItemsOutOfStock(("soba",)),
+    events.ItemsOutOfStock((events.Missing("soba", 0),)),
     events.OrderReady(),
 )
 COMMANDS = (
@@ -330,7 +330,7 @@ def test_wrong_moment_is_told(status: Status, command: domain.Command, code: Cod
 def test_out_of_stock_cancels(status: Status) -> None:
     """The restaurant's fact leaves no version of its own; the aggregate's answer does."""
     order = order_at(status)
-    fact = events.ItemsOutOfStock(("soba",))
+    fact = events.ItemsOutOfStock((events.Missing("soba", 0),))
     assert evolve(order, fact) is order
     assert decide(order, fact) == [events.OrderCancelled(events.Reason.OUT_OF_STOCK)]
 

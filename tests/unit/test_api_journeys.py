@@ -154,7 +154,10 @@ def test_cancel_while_a_card_is_asked() -> None:
 def test_kitchen_s_report_ends_the_order(status: Status) -> None:
     """Both facts, in this order; only the end makes a version."""
     facts = decide(order_at(status), ReportOutOfStock("r-1", ("tea", "soba", "tea")))
-    assert facts == [events.ItemsOutOfStock(("soba", "tea")), events.OrderCancelled(events.Reason.OUT_OF_STOCK)]
+    assert facts == [
+        events.ItemsOutOfStock((events.Missing("soba", 0), events.Missing("tea", 0))),
+        events.OrderCancelled(events.Reason.OUT_OF_STOCK),
+    ]
     (made,) = domain.advance(order_at(status), facts)
     assert made[1].payment.status is Paid.REFUNDING
 

@@ -21,6 +21,7 @@ from restaurant.events import (
     DeliveryAssigned,
     ItemsOutOfStock,
     Line,
+    Missing,
     OfOrder,
     OrderAccepted,
     OrderCancelled,
@@ -41,7 +42,13 @@ lines = st.lists(st.builds(Line, st.sampled_from([*STOCK, "gone"]), st.integers(
 creations = st.builds(OrderCreated, st.just("r1"), lines.map(tuple))
 later = st.one_of(
     st.sampled_from([DeliveryAssigned(), OrderReady(), PreparationOver(), OrderDelivered()]),
-    st.sampled_from([OrderCancelled("customer"), ItemsOutOfStock(("soup",)), ItemsOutOfStock(("rice", "soup"))]),
+    st.sampled_from(
+        [
+            OrderCancelled("customer"),
+            ItemsOutOfStock((Missing("soup", 0),)),
+            ItemsOutOfStock((Missing("rice", 0), Missing("soup", 0))),
+        ]
+    ),
 )
 histories = st.tuples(
     st.sampled_from([None, 0, 3]),
@@ -68,7 +75,8 @@ class House:
         for item, change in stock_change(before, after, event).items():
             self.stock[item] += change
         if isinstance(event, ItemsOutOfStock) and before.state is State.COOKING:
-            self.gone.update({line.item_id: line.quantity for line in before.lines if line.item_id in event.items})
+            gone = {missing.item_id for missing in event.items}
+            self.gone.update({line.item_id: line.quantity for line in before.lines if line.item_id in gone})
         self.lowest = min(self.lowest, *self.stock.values())
         self.tickets[order_id] = after
         self.emitted += [(order_id, fact) for fact in facts]
@@ -148,14 +156,14 @@ def test_any_missing_dish_ends_it() -> None:
     """All lines or none: the missing dishes are named, nothing is taken."""
     before = ordered(Line("soup", 1), Line("tea", 1), Line("gone", 1))
     after, facts = step(before, DeliveryAssigned(), Kitchen(STOCK, 3))
-    assert facts == [ItemsOutOfStock(("gone", "tea"))]
+    assert facts == [ItemsOutOfStock((Missing("gone", 0), Missing("tea", 0)))]
     assert (after.state, stock_change(before, after, DeliveryAssigned())) == (State.CLOSED, {})
 
 
 def test_same_dish_on_two_lines() -> None:
     """Lines of one dish count together."""
     before = ordered(Line("rice", 1), Line("rice", 2))
-    assert step(before, DeliveryAssigned(), Kitchen(STOCK, 3))[1] == [ItemsOutOfStock(("rice",))]
+    assert step(before, DeliveryAssigned(), Kitchen(STOCK, 3))[1] == [ItemsOutOfStock((Missing("rice", 2),))]
 
 
 def test_zero_seconds_ready_at_once() -> None:
@@ -177,7 +185,7 @@ def test_second_courier_reserves_nothing() -> None:
     assert step(cooking, DeliveryAssigned(), Kitchen(STOCK, 3)) == (cooking, [])
 
 
-@pytest.mark.parametrize("event", [DeliveryAssigned(), ItemsOutOfStock(("soup",))])
+@pytest.mark.parametrize("event", [DeliveryAssigned(), ItemsOutOfStock((Missing("soup", 0),))])
 def test_order_unheard_of_is_refused(event: OfOrder) -> None:
     """The log has causes before effects: such a fact without an order is a fault of the event."""
     with pytest.raises(UnknownOrderError):
@@ -187,7 +195,7 @@ def test_order_unheard_of_is_refused(event: OfOrder) -> None:
 def test_report_ends_the_cooking() -> None:
     """What the kitchen has not got is not given back, the other dishes are, at once: the order's end comes with it."""
     cooking, _ = step(ordered(Line("soup", 1), Line("rice", 2)), DeliveryAssigned(), Kitchen(STOCK, 3))
-    report = ItemsOutOfStock(("soup",))
+    report = ItemsOutOfStock((Missing("soup", 0),))
     closed, said = step(cooking, report, Kitchen(STOCK))
     assert (closed.state, closed.held, said) == (State.CLOSED, False, [])
     assert stock_change(cooking, closed, report) == {"rice": 2}
@@ -196,7 +204,7 @@ def test_report_ends_the_cooking() -> None:
 
 def test_report_before_reservation() -> None:
     """Nothing was taken, nothing is given back, and a courier on the way finds a closed ticket."""
-    before, report = ordered(Line("soup", 1)), ItemsOutOfStock(("soup",))
+    before, report = ordered(Line("soup", 1)), ItemsOutOfStock((Missing("soup", 0),))
     closed, _ = step(before, report, Kitchen())
     assert (closed.state, stock_change(before, closed, report)) == (State.CLOSED, {})
     assert step(closed, DeliveryAssigned(), Kitchen(STOCK, 3)) == (closed, [])
@@ -205,7 +213,7 @@ def test_report_before_reservation() -> None:
 def test_report_after_the_timer() -> None:
     """The kitchen's word came after the preparation time was over: the dish is used, nothing comes back."""
     ready = Ticket(State.READY, "r1", (Line("soup", 1),), held=True)
-    closed, _ = step(ready, ItemsOutOfStock(("soup",)), Kitchen())
+    closed, _ = step(ready, ItemsOutOfStock((Missing("soup", 0),)), Kitchen())
     assert (closed.state, closed.held) == (State.CLOSED, True)
 
 

@@ -13,6 +13,7 @@ from restaurant.events import (
     DeliveryAssigned,
     ItemsOutOfStock,
     Line,
+    Missing,
     OfOrder,
     OfRestaurant,
     OrderAccepted,
@@ -36,7 +37,13 @@ created = st.builds(
     st.lists(st.builds(Line, st.sampled_from(["soup", "rice"]), st.integers(1, 2)), min_size=1, max_size=2).map(tuple),
 )
 later: st.SearchStrategy[OfOrder] = st.sampled_from(
-    [DeliveryAssigned(), OrderReady(), OrderDelivered(), OrderCancelled("customer"), ItemsOutOfStock(("soup",))]
+    [
+        DeliveryAssigned(),
+        OrderReady(),
+        OrderDelivered(),
+        OrderCancelled("customer"),
+        ItemsOutOfStock((Missing("soup", 0),)),
+    ]
 )
 counted = st.tuples(
     st.sampled_from(["r1", "r2"]), st.builds(StockSet, st.sampled_from(["soup", "rice", "tea"]), st.integers(0, 3))
@@ -131,7 +138,7 @@ def test_older_word_changes_nothing() -> None:
     """A report read late does not undo a count that was said after it; what the order held is not given back."""
     shelves = Shelves({"o1": Ticket(State.COOKING, "r1", (Line("soup", 1), Line("rice", 1)), held=True)})
     shelves.put({("r1", item): Shelf(7, None, NOON) for item in ("soup", "rice")})
-    shelves.order("o1", ItemsOutOfStock(("soup",)), Cause(NOON - timedelta(seconds=1)))
+    shelves.order("o1", ItemsOutOfStock((Missing("soup", 0),)), Cause(NOON - timedelta(seconds=1)))
     assert (shelves.counts, shelves.stock_changes) == ({}, {("r1", "rice"): 1})
     assert shelves.changed["o1"].state is State.CLOSED
 
@@ -140,7 +147,7 @@ def test_report_leaves_none() -> None:
     """What the kitchen says has run out is nothing, whatever the table says: not less what others hold of it."""
     shelves = Shelves({"o1": Ticket(State.COOKING, "r1", (Line("soup", 2), Line("rice", 1)), held=True)})
     shelves.put({("r1", item): Shelf(7, None) for item in ("soup", "rice")})
-    shelves.order("o1", ItemsOutOfStock(("soup",)), Cause(NOON))
+    shelves.order("o1", ItemsOutOfStock((Missing("soup", 0),)), Cause(NOON))
     shelves.order("o1", OrderCancelled("out_of_stock"), Cause(NOON))
     assert (shelves.counts, shelves.stock_changes) == ({("r1", "soup"): Count(0, NOON)}, {("r1", "rice"): 1})
 
@@ -149,7 +156,7 @@ def test_first_count_of_a_dish() -> None:
     """A dish without a row gets one; a report makes none."""
     shelves = Shelves({"o1": Ticket(State.ORDERED, "r9", (Line("soup", 1),))})
     shelves.count("r1", StockSet("tea", 3), NOON)
-    shelves.order("o1", ItemsOutOfStock(("soup",)), Cause(NOON))
+    shelves.order("o1", ItemsOutOfStock((Missing("soup", 0),)), Cause(NOON))
     assert shelves.counts == {("r1", "tea"): Count(3, NOON)}
 
 
@@ -160,7 +167,7 @@ def test_last_dish_goes_once() -> None:
     assert shelves.stock_needed(events) == {("r1", "rice")}
     shelves.put({("r1", "rice"): Shelf(1, None)})
     said = {order_id: shelves.order(order_id, DeliveryAssigned()) for order_id, _ in events}
-    assert said == {"o2": [OrderAccepted()], "o1": [ItemsOutOfStock(("rice",))]}
+    assert said == {"o2": [OrderAccepted()], "o1": [ItemsOutOfStock((Missing("rice", 0),))]}
 
 
 def test_created_and_assigned_in_one_batch() -> None:
@@ -175,7 +182,7 @@ def test_no_stock_for_facts_that_need_none() -> None:
     shelves = Shelves({"o1": Ticket(State.COOKING, "r1", (Line("soup", 1),), True), "o2": Ticket(State.CLOSED)})
     events: list[Pair] = [("o1", OrderReady()), ("o1", OrderDelivered()), ("o2", DeliveryAssigned())]
     assert shelves.stock_needed(events) == set()
-    assert shelves.stock_needed([("o1", ItemsOutOfStock(("rice",)))]) == {("r1", "soup"), ("r1", "rice")}
+    assert shelves.stock_needed([("o1", ItemsOutOfStock((Missing("rice", 0),)))]) == {("r1", "soup"), ("r1", "rice")}
 
 
 def test_seed_file_has_every_kind_of_kitchen() -> None:

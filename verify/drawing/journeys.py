@@ -61,7 +61,12 @@ JOURNEYS = (
     Journey("The provider does not answer", [CREATED], [Late()], [said.PaymentReleased()]),
     Journey("No courier is free", PAID, [Late()], [BACK]),
     Journey("The courier ends the shift before pick-up", ACCEPTED, [said.DeliveryAssigned(2, "c-02")]),
-    Journey("A dish has run out, by the restaurant's stock", ASSIGNED, [said.ItemsOutOfStock(("soba",))], [BACK]),
+    Journey(
+        "A dish has run out, by the restaurant's stock",
+        ASSIGNED,
+        [said.ItemsOutOfStock((said.Missing("soba", 0),))],
+        [BACK],
+    ),
     Journey("A dish has run out, by the kitchen's word", ACCEPTED, [ReportOutOfStock("sobaya", ("soba",))], [BACK]),
     Journey("The restaurant does not answer", ASSIGNED, [Late()], [BACK]),
     Journey("The kitchen does not finish", ACCEPTED, [Late()], [BACK]),

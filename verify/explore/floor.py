@@ -119,8 +119,8 @@ class Restaurant(Service):
             if isinstance(event, restaurant_events.OfRestaurant):
                 shelves.count(key, event, at)
             elif isinstance(event, restaurant_events.ItemsOutOfStock) and not self.rules.gone_is_gone:
-                for item_id in event.items:  # the control: the end that follows gives all of it back
-                    none = restaurant_events.StockSet(item_id, 0)
+                for missing in event.items:  # the control: the end that follows gives all of it back
+                    none = restaurant_events.StockSet(missing.item_id, 0)
                     shelves.count(shelves.tickets[key].restaurant_id, none, at)
             elif not self._forgets(shelves.tickets.get(key), event):
                 for fact in shelves.order(key, event, restaurant_shelves.Cause(at)):

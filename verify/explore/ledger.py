@@ -67,8 +67,9 @@ class Book:
             case "items_out_of_stock", "api":
                 kitchen = _kitchen(self.ordered[key])
                 back = self.taken.pop(key, Counter())
-                self._add(Counter({place: n for place, n in back.items() if place[1] not in data.items}), 1)
-                for item_id in data.items:
+                gone = {missing.item_id for missing in data.items}
+                self._add(Counter({place: n for place, n in back.items() if place[1] not in gone}), 1)
+                for item_id in gone:
                     self._count((kitchen, item_id), 0, record.id)
             case "stock_set", _:
                 self._count((key, data.item_id), data.quantity, record.id)

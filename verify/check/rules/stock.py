@@ -31,8 +31,9 @@ class Shelf:
             if row.type == "stock_set":
                 self._set.add((case.id, str(object_of(row.payload).get("item_id"))))
             elif row.type == "items_out_of_stock" and row.source == "api" and case.ticket is not None:
-                items = json.loads(row.payload)["items"]
-                self._set |= {(case.ticket.restaurant, item) for item in items}
+                items = json.loads(row.payload)["items"]  # version 1 named them, later ones count them
+                names = {item if isinstance(item, str) else item["item_id"] for item in items}
+                self._set |= {(case.ticket.restaurant, name) for name in names}
 
     def breaches(self, stock: Mapping[Dish, int]) -> Iterator[Breach]:
         """`stock` is of the same snapshot as the cases."""
