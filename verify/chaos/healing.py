@@ -4,10 +4,9 @@ import time
 from collections.abc import Callable, Iterator
 
 import psycopg
-from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from chaos import trouble
-from chaos.positions import ASK_SECONDS
+from chaos.broker import BrokerError, Place, open_broker
 from chaos.scene import Scene
 
 SCHEMAS = ("api", "payment", "delivery", "restaurant")
@@ -54,7 +53,7 @@ def settle(scene: Scene, unsettled: Callable[[], int], say: Callable[[str], None
         try:
             decide(scene)
             left += restless(scene)
-        except (psycopg.OperationalError, KafkaException) as error:
+        except (psycopg.OperationalError, BrokerError) as error:
             left.append(f"no answer to {error!r}")
         quiet = 0 if left else quiet + 1
         if time.monotonic() > deadline:
@@ -74,14 +73,7 @@ def restless(scene: Scene) -> list[str]:
 
 
 def _behind(scene: Scene) -> Iterator[tuple[str, int]]:
-    consumer = Consumer({"bootstrap.servers": scene.stack.kafka_bootstrap, "group.id": "chaos", "log_level": 0})
-    try:
+    with open_broker(scene.stack.kafka_bootstrap) as broker:
         for schema in SCHEMAS:
             rows = scene.ask(POSITIONS.format(schema=schema))
-            yield schema, sum(_end(consumer, topic, partition) - next_ for topic, partition, next_ in rows)
-    finally:
-        consumer.close()
-
-
-def _end(consumer: Consumer, topic: str, partition: int) -> int:
-    return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ASK_SECONDS)[1]
+            yield schema, sum(broker.extent(Place(topic, n))[1] - next_ for topic, n, next_ in rows)

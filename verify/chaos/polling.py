@@ -53,18 +53,20 @@ class Polling:
     async def _follow(self, story: Story) -> None:
         while not story.settled:
             watch = self._recorder.watch(self._who.name, self._who.role, story.id, story.version, "poll")
-            how, code = "lost", ""
-            try:
-                while not story.settled:
-                    how, code = "refused", await self._poll(story, watch)
-                    if code:
-                        break
-            except (HttpError, TimeoutError, msgspec.MsgspecError) as error:
-                how, code = "lost", f"{type(error).__name__}: {error}"[:200]
-            watch.end("complete" if story.settled else how, code)
+            watch.end(*await self._chain(story, watch))
             if not story.settled:
                 await asyncio.sleep(random.uniform(*AGAIN_SECONDS))
         story.closed = True
+
+    async def _chain(self, story: Story, watch: Watch) -> tuple[str, str]:
+        """One poll after the other; -> how that ended, and why."""
+        try:
+            while not story.settled:
+                if refused := await self._poll(story, watch):
+                    return "refused", refused
+        except (HttpError, TimeoutError, msgspec.MsgspecError) as error:
+            return "lost", f"{type(error).__name__}: {error}"[:200]
+        return "complete", ""
 
     async def _poll(self, story: Story, watch: Watch) -> str:
         """Once; -> why it was refused. Raises HttpError for a server that is in trouble."""

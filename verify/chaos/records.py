@@ -1,20 +1,17 @@
 """Records that do not belong into the log: repeats of what is there, and what nobody can handle."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
+from typing import Any
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
-
+from chaos.broker import Broker, Headers, Place, open_broker
 from chaos.faults import Fault
 from chaos.scene import Scene
 from chassis.envelope import new_id
 
-Headers = list[tuple[str, str | bytes | None]]
 ORDERS = "orders.events"
-ASK_SECONDS = 10.0
 REPEATED = 200  # records, of each of some partitions
 PARTITIONS = 6
 HEADS = (1, 3)  # of poison at a time: more would look like a fault that is not the data's
@@ -54,23 +51,20 @@ POISONS: Mapping[str, Poison] = {
 def poison(scene: Scene, fault: Fault, dice: Random) -> None:
     """Some records that cannot be handled, each among the events of an open order."""
     orders = list(scene.orders())
-    bad = POISONS[fault.detail]
-    producer = _producer(scene)
-    for order in dice.sample(orders, min(len(orders), dice.randint(*HEADS))):
-        kind, source = dice.choice(TYPES)
-        headers = sound(kind, source) | dict(bad.headers)
-        sent = _send(producer, ORDERS, order if bad.keyed else None, bad.body, list(headers.items()))
-        more = {"consumers": ()} if bad.harmless else {}
-        scene.recorder.poison(
-            fault.detail,
-            (ORDERS, sent.partition() or 0, sent.offset() or 0),
-            order if bad.keyed else "",
-            kind=headers["ce_type"] or "",
-            source=source,
-            event_id=headers["ce_id"],
-            **more,
-        )
-        scene.poisoned(order)
+    with open_broker(scene.stack.kafka_bootstrap) as broker:
+        for order in dice.sample(orders, min(len(orders), dice.randint(*HEADS))):
+            _poison(scene, broker, fault.detail, order, dice.choice(TYPES))
+
+
+def _poison(scene: Scene, broker: Broker, what: str, order: str, type_: tuple[str, str]) -> None:
+    bad, (kind, source) = POISONS[what], type_
+    headers = sound(kind, source) | dict(bad.headers)
+    given: Headers = [(name, value) for name, value in headers.items() if value is not None]
+    place = broker.put(ORDERS, order if bad.keyed else None, bad.body, given)
+    more: dict[str, Any] = {"event_id": headers["ce_id"], **({"consumers": ()} if bad.harmless else {})}
+    key, named = order if bad.keyed else "", headers["ce_type"] or ""
+    scene.recorder.poison(what, place, key, kind=named, source=source, **more)
+    scene.poisoned(order)
 
 
 def sound(kind: str, source: str) -> dict[str, str | None]:
@@ -82,53 +76,7 @@ def sound(kind: str, source: str) -> dict[str, str | None]:
 
 def repeat(scene: Scene, fault: Fault, dice: Random) -> None:
     """The youngest records of some partitions once more, as they are."""
-    consumer = Consumer({"bootstrap.servers": scene.stack.kafka_bootstrap, "group.id": "chaos", "log_level": 0})
-    producer = _producer(scene)
-    try:
-        count = len(consumer.list_topics(fault.part, timeout=ASK_SECONDS).topics[fault.part].partitions)
+    with open_broker(scene.stack.kafka_bootstrap) as broker:
+        count = broker.partitions(fault.part)
         for partition in dice.sample(range(count), min(count, PARTITIONS)):
-            for message in _youngest(consumer, TopicPartition(fault.part, partition)):
-                _again(producer, message)
-        if producer.flush(ASK_SECONDS):
-            raise RuntimeError("the broker did not take the repeats")
-    finally:
-        consumer.close()
-
-
-def _youngest(consumer: Consumer, place: TopicPartition) -> Sequence[Message]:
-    low, high = consumer.get_watermark_offsets(place, timeout=ASK_SECONDS)
-    first = max(low, high - REPEATED)
-    consumer.assign([TopicPartition(place.topic, place.partition, first)])
-    found: list[Message] = []
-    deadline = time.monotonic() + ASK_SECONDS
-    while len(found) < high - first and time.monotonic() < deadline:
-        found += [one for one in consumer.consume(high - first - len(found), 0.5) if one.error() is None]
-    return found
-
-
-def _again(producer: Producer, message: Message) -> None:
-    producer.produce(
-        message.topic() or "",
-        key=message.key(),
-        value=message.value(),
-        headers=message.headers(),
-        partition=message.partition() or 0,
-    )
-    producer.poll(0)
-
-
-def _send(producer: Producer, topic: str, key: str | None, body: bytes | None, headers: Headers) -> Message:
-    """Returns when the broker has it, with its place."""
-    told: list[Message] = []
-    given: Headers = [(name, value) for name, value in headers if value is not None]
-    producer.produce(topic, key=key, value=body, headers=given, on_delivery=lambda _error, sent: told.append(sent))
-    producer.flush(ASK_SECONDS)
-    if not told or (error := told[0].error()):
-        raise RuntimeError(f"the broker did not take the record: {error if told else 'no answer'}")
-    return told[0]
-
-
-def _producer(scene: Scene) -> Producer:
-    # The partitioner of Java's clients: a key's records share a partition, whoever writes them.
-    own = {"partitioner": "murmur2_random", "message.max.bytes": 1_000_000, "log_level": 0}
-    return Producer({"bootstrap.servers": scene.stack.kafka_bootstrap, **own})
+            broker.repeat(broker.youngest(Place(fault.part, partition), REPEATED))
