@@ -27,7 +27,7 @@ __all__ = ["Image", "ensure", "images", "make", "overrides", "tag"]
 
 FOLDERS = ("services", "demo", "deploy")
 SHARED = ("deploy/Dockerfile", "deploy/assemble.py")
-EDGE = ("deploy/edge", "deploy/local/pom.xml", "deploy/local/scripts.py", "web")
+EDGE = ("contracts/openapi.yaml", "deploy/edge", "deploy/local/pom.xml", "deploy/local/scripts.py", "web")
 CHOICES = {"": False, "1": True, "auto": None}  # OFFLINE of `make images`
 DIGEST, VENDOR = "demae.digest", "org.opencontainers.image.vendor=demae"
 

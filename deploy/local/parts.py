@@ -97,6 +97,7 @@ def _edge(system: System) -> Part:
         "API": here.get("api-http", "127.0.0.1:1"),
         "NOTIFIER": here.get("notifier", "127.0.0.1:1"),
         "WEB": str(layout.root / "web"),
+        "CONTRACTS": str(layout.root / "contracts"),
         "EXTRAS": str(edge / "graphiql.caddy"),
         "GRAPHIQL": str(edge / "graphiql"),
         "SCRIPTS": str(fetch.where(layout).scripts),
