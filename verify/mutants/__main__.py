@@ -31,7 +31,7 @@ def main(
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started ends with us
     with tempfile.TemporaryDirectory(prefix="demae-mutants-") as scratch:
-        folder = keep or Path(scratch)
+        folder = (keep or Path(scratch)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         with local_stack(**settings(folder)) as stack:
             theatre = Theatre(stack, folder, lambda line: console.print(line, style="dim"))

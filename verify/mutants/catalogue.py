@@ -18,8 +18,8 @@ class Mutant:
     """Name of what brings it to light: see provocations.py."""
     caught_by: frozenset[str]
     """Invariants, one of which at least must be violated."""
-    processes: tuple[str, ...] = ()
-    """What `python -m` is called with; none: all of them."""
+    processes: tuple[str, ...]
+    """What `python -m` is called with: the processes that become mutants."""
 
 
 def _by(*invariants: str) -> frozenset[str]:

@@ -13,7 +13,7 @@ from mutants.catalogue import MUTANTS
 def install(name: str) -> None:
     """From now on, in the processes that the mutant is about; others stay as they are."""
     mutant = MUTANTS[name]
-    if not mutant.processes or program() in mutant.processes:
+    if program() in mutant.processes:
         sys.meta_path.insert(0, Changing(mutant.module, mutant.change))
 
 

@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from check.history import Recorder
 from ground.stack_local import LocalStack
 from mutants.catalogue import MUTANTS, Mutant
 from mutants.provocations import ALLOWANCES, PROVOCATIONS, Stage
-from runtime.layout import ROOT
+from runtime.layout import ROOT, SOURCES
 
 INJECT = ROOT / "verify" / "mutants" / "inject"
 SETTLE_SECONDS = 40.0
@@ -59,11 +60,26 @@ class Theatre:
         if mutant.provocation not in self._sound:
             self.say(f"{mutant.provocation}, on a sound system")
             self._sound[mutant.provocation] = self.play(mutant.provocation)
-        path = os.pathsep.join([str(INJECT), self.stack.known.layout.python_path])
         self.say(f"{mutant.provocation}, with the mutant: {name}")
-        with self.stack.settings(PYTHONPATH=path, DEMAE_MUTANT=name):
+        with self._mutated(name):
             violated = self.play(mutant.provocation)
         return Caught(name, violated, self._sound[mutant.provocation], time.monotonic() - began)
+
+    @contextmanager
+    def _mutated(self, name: str) -> Iterator[None]:
+        """Only the processes that the mutant is about are started anew."""
+        self._become(name, name)
+        try:
+            yield
+        finally:
+            self._become(name, "")
+
+    def _become(self, name: str, what: str) -> None:
+        mutant_file(self.folder).write_text(what)
+        for program in MUTANTS[name].processes:
+            process = program.replace(" ", "-")
+            self.stack.kill(process)
+            self.stack.wait_ready(process)
 
     def play(self, provocation: str) -> Mapping[str, Sequence[str]]:
         """-> invariant → sentences, of what the check finds violated."""
@@ -107,7 +123,15 @@ def check(stack: LocalStack, since: datetime, histories: Path) -> Mapping[str, S
 def settings(folder: Path) -> dict[str, str]:
     """For every service of the system."""
     (folder / "failpoints").mkdir(exist_ok=True)
-    return {"ALLOWANCES": json.dumps(ALLOWANCES), "FAILPOINTS": str(folder / "failpoints")}
+    mutant_file(folder).write_text("")
+    path = os.pathsep.join([str(INJECT), *(str(ROOT / part) for part in SOURCES)])
+    own = {"PYTHONPATH": path, "DEMAE_MUTANT": str(mutant_file(folder))}
+    return {**own, "ALLOWANCES": json.dumps(ALLOWANCES), "FAILPOINTS": str(folder / "failpoints")}
+
+
+def mutant_file(folder: Path) -> Path:
+    """What it says is read by each process when it starts."""
+    return folder / "mutant"
 
 
 def in_order(names: Sequence[str]) -> list[str]:

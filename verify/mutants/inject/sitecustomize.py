@@ -1,8 +1,9 @@
-"""Imported by every Python that has this folder on its path, before anything else: makes the process a mutant."""
+"""Imported by every Python that has this folder on its path, before anything else: may make the process a mutant."""
 
 import os
+from pathlib import Path
 
-if name := os.environ.get("DEMAE_MUTANT"):
+if (file := os.environ.get("DEMAE_MUTANT")) and (name := Path(file).read_text().strip()):
     from mutants.install import install
 
     install(name)
