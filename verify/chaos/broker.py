@@ -92,7 +92,7 @@ class Broker:
         return {Place(one.topic, one.partition): one.offset for one in known.topic_partitions}
 
     def move(self, group: str, offsets: Mapping[Place, int]) -> None:
-        """Refused while a member is there."""
+        """For members that come later."""
         moved = [TopicPartition(*place, offset) for place, offset in offsets.items()]
         wanted = [ConsumerGroupTopicPartitions(group, moved)]
         _asked(lambda: self._admin.alter_consumer_group_offsets(wanted)[group].result(ASK_SECONDS))
