@@ -17,8 +17,9 @@ from confluent_kafka.admin import AdminClient
 
 ASK_SECONDS = 10.0
 LOOK_SECONDS = 0.3
-# The partitioner of Java's clients: a key's records share a partition, whoever writes them.
-WRITING = {"partitioner": "murmur2_random", "message.max.bytes": 1_000_000}
+# The partitioner of Java's clients: a key's records share a partition, whoever writes them. Whether a record is there
+# is known before nobody waits for it any more.
+WRITING = {"partitioner": "murmur2_random", "message.max.bytes": 1_000_000, "message.timeout.ms": 8000}
 
 Headers = list[tuple[str, str | bytes | None]]
 T = TypeVar("T")

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from typing import Any
 
-from chaos.broker import Broker, Headers, Place, open_broker
+from chaos.broker import Headers, Place, open_broker
 from chaos.faults import Fault
 from chaos.scene import Scene
 from chassis.envelope import new_id
@@ -51,20 +52,22 @@ POISONS: Mapping[str, Poison] = {
 def poison(scene: Scene, fault: Fault, dice: Random) -> None:
     """Some records that cannot be handled, each among the events of an open order."""
     orders = list(scene.orders())
-    with open_broker(scene.stack.kafka_bootstrap) as broker:
-        for order in dice.sample(orders, min(len(orders), dice.randint(*HEADS))):
-            _poison(scene, broker, fault.detail, order, dice.choice(TYPES))
+    for order in dice.sample(orders, min(len(orders), dice.randint(*HEADS))):
+        put = partial(_poison, scene, fault.detail, order, dice.choice(TYPES))
+        scene.until(put, "the broker to take a poisoned record")
 
 
-def _poison(scene: Scene, broker: Broker, what: str, order: str, type_: tuple[str, str]) -> None:
+def _poison(scene: Scene, what: str, order: str, type_: tuple[str, str]) -> bool:
     bad, (kind, source) = POISONS[what], type_
     headers = sound(kind, source) | dict(bad.headers)
     given: Headers = [(name, value) for name, value in headers.items() if value is not None]
-    place = broker.put(ORDERS, order if bad.keyed else None, bad.body, given)
+    with open_broker(scene.stack.kafka_bootstrap) as broker:
+        place = broker.put(ORDERS, order if bad.keyed else None, bad.body, given)
     more: dict[str, Any] = {"event_id": headers["ce_id"], **({"consumers": ()} if bad.harmless else {})}
     key, named = order if bad.keyed else "", headers["ce_type"] or ""
     scene.recorder.poison(what, place, key, kind=named, source=source, **more)
     scene.poisoned(order)
+    return True
 
 
 def sound(kind: str, source: str) -> dict[str, str | None]:
@@ -76,7 +79,12 @@ def sound(kind: str, source: str) -> dict[str, str | None]:
 
 def repeat(scene: Scene, fault: Fault, dice: Random) -> None:
     """The youngest records of some partitions once more, as they are."""
-    with open_broker(scene.stack.kafka_bootstrap) as broker:
-        count = broker.partitions(fault.part)
-        for partition in dice.sample(range(count), min(count, PARTITIONS)):
-            broker.repeat(broker.youngest(Place(fault.part, partition), REPEATED))
+
+    def repeated() -> bool:
+        with open_broker(scene.stack.kafka_bootstrap) as broker:
+            count = broker.partitions(fault.part)
+            for partition in dice.sample(range(count), min(count, PARTITIONS)):
+                broker.repeat(broker.youngest(Place(fault.part, partition), REPEATED))
+        return True
+
+    scene.until(repeated, f"records of {fault.part} repeated")
