@@ -22,6 +22,7 @@ from payment.store import Job
 from payment.transport import KeepAliveClient
 
 PRUNE_SECONDS = 60.0
+CONNECTIONS = 10  # to the database: a worker needs one between two calls, for a moment
 
 
 class Settings(ServiceSettings):
@@ -30,7 +31,7 @@ class Settings(ServiceSettings):
     provider_url: str
     provider_key: str
     provider_timeout: float = Field(default=4.0, gt=0, le=store.LEASE_SECONDS / 2)  # seconds; a call may need two waits
-    provider_calls: int = Field(default=8, gt=0)  # in flight at once: 4 held the whole chain at 80 orders/s
+    provider_calls: int = Field(default=32, gt=0)  # in flight at once: waiting costs a thread, and no connection
 
 
 def build(database: Database, log: Log, provider: Provider, parallel: int) -> tuple[Consumer, Workers[Job, Answer]]:
@@ -71,7 +72,7 @@ def main() -> None:
     process = Process("payment", settings)
     transport = KeepAliveClient(settings.provider_url, settings.provider_timeout)
     with (
-        closing(Database(settings.database_url, "payment", size=settings.provider_calls + 2)) as database,
+        closing(Database(settings.database_url, "payment", size=CONNECTIONS)) as database,
         closing(Provider(settings.provider_url, settings.provider_key, transport)) as provider,
     ):
         process.run(*build(database, KafkaLog(settings, group="payment"), provider, settings.provider_calls))

@@ -196,3 +196,62 @@ def test_frozen_provider_charges_nobody_twice(service: Service, provider: Runnin
     provider.process.send_signal(signal.SIGCONT)
     until(lambda: service.said(*orders) == [["payment_completed"]] * 20, seconds=40)
     assert service.captured() == dict.fromkeys(orders, 1)
+
+
+def test_lost_answers_and_requests_charge_once(service: Service, provider: RunningProvider) -> None:
+    """Whether or not a call was executed, its order is paid once, or declined once and then paid with another card."""
+    with provider.faults.during(seed=7, lose_answer=0.15, lose_request=0.1, error_after=0.05):
+        orders = [service.create() for _ in range(20)]
+        declined = [service.create("pm_card_chargeDeclined") for _ in range(10)]
+        until(lambda: service.said(*declined) == [["payment_failed"]] * 10, seconds=40)
+        for order in declined:
+            service.retry(order, 2)
+        until(lambda: service.said(*declined) == [["payment_failed", "payment_completed"]] * 10, seconds=40)
+        until(lambda: service.said(*orders) == [["payment_completed"]] * 20, seconds=40)
+    assert service.captured() == dict.fromkeys([*orders, *declined], 1)
+
+
+def test_lost_answers_to_cancels_settle_once(service: Service, provider: RunningProvider) -> None:
+    """An end whose calls are lost: released or refunded, never both, and no money stays."""
+    with provider.faults.during(seed=8, lose_answer=0.2, lose_request=0.1):
+        orders = [service.create() for _ in range(20)]
+        for order in orders:
+            service.cancel(order)
+        settling = [["payment_released"], ["payment_refunded"], ["payment_completed", "payment_refunded"]]
+        until(lambda: all(said in settling for said in service.said(*orders)), seconds=40)
+    assert service.captured() == service.refunded()
+
+
+def test_refused_refund_goes_to_support(service: Service, provider: RunningProvider) -> None:
+    """A disputed charge stays captured, and is told once with the provider's word for it."""
+    order = service.create()
+    until(lambda: service.said(order) == [["payment_completed"]])
+    with provider.faults.during(refuse_refunds=1):
+        service.cancel(order)
+        until(lambda: service.said(order) == [["payment_completed", "refund_failed"]])
+    with psycopg.connect(service.url) as db:
+        told = db.execute("SELECT payload FROM outbox WHERE type = 'refund_failed'").fetchall()
+    assert (told, service.captured(), service.refunded()) == ([('{"reason":"charge_disputed"}',)], {order: 1}, {})
+
+
+def test_unavailable_provider_is_not_hammered(service: Service, provider: RunningProvider) -> None:
+    """Once a few calls in a row have failed, one now and then finds out; then all that waited is paid at once."""
+    provider.faults.set(unavailable=1)
+    orders = [service.create() for _ in range(60)]
+    until(lambda: provider.faults.look()["calls"] > 6, seconds=20)  # the circuit has opened, and asked again
+    asked = provider.faults.look()["calls"]
+    provider.faults.heal()
+    until(lambda: service.said(*orders) == [["payment_completed"]] * 60, seconds=20)
+    assert asked < 12  # of 60 orders that wait: four in flight when the circuit opened, and one each two seconds
+
+
+def test_hanging_call_keeps_nobody_waiting(service: Service, provider: RunningProvider) -> None:
+    """An order whose call hangs waits by itself: those around it are paid meanwhile, it is paid by its second try."""
+    provider.faults.set(hang=1, hang_seconds=4)
+    slow = service.create()
+    until(lambda: provider.faults.look()["done"] == {"hang": 1})
+    provider.faults.heal()
+    others = [service.create() for _ in range(10)]
+    until(lambda: service.said(*others) == [["payment_completed"]] * 10)
+    until(lambda: service.said(slow) == [["payment_completed"]])
+    assert service.captured() == dict.fromkeys([slow, *others], 1)

@@ -78,6 +78,39 @@ def test_open_circuit_takes_nothing_up() -> None:
     assert [*rooms, circuit.room(100)] == [100, 0, 1, 100]
 
 
+def test_one_call_finds_out() -> None:
+    """While it is under way, however long that takes, nobody else asks: a provider that hangs is not crowded."""
+    circuit, under_way, go_on = Circuit(1, 0.05), threading.Event(), threading.Event()
+    said: list[None] = []
+    fail(circuit, 1)
+    until(lambda: circuit.room(100))
+
+    def slow() -> None:
+        under_way.set()
+        go_on.wait(5)
+
+    probe = threading.Thread(target=lambda: said.append(circuit.run(slow)))
+    probe.start()
+    under_way.wait(5)
+    with pytest.raises(Unanswered, match="finding out"):
+        circuit.run(lambda: None)
+    room = circuit.room(100)
+    go_on.set()
+    probe.join(5)
+    assert (room, said, circuit.room(100)) == (0, [None], 100)
+
+
+def test_failed_probe_lets_the_next_one_try() -> None:
+    """Whoever finds out that nothing has changed leaves the door to the next, after the same time."""
+    circuit = Circuit(1, 0.05)
+    fail(circuit, 1)
+    for _ in range(2):
+        until(lambda: circuit.room(100))
+        fail(circuit, 1)
+    until(lambda: circuit.room(100))
+    assert circuit.run(lambda: "asked") == "asked"
+
+
 def test_calls_run_side_by_side() -> None:
     """No lock is held during a call: four of them meet inside."""
     circuit, meeting = Circuit(), threading.Barrier(4, timeout=5)
