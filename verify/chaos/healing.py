@@ -7,18 +7,13 @@ import psycopg
 
 from chaos import trouble
 from chaos.broker import BrokerError, Place, open_broker
-from chaos.scene import Scene
+from chaos.scene import Scene, Stopped
+from cli import parked_rows
 
 SCHEMAS = ("api", "payment", "delivery", "restaurant")
 LOOK_SECONDS = 1.0
 QUIET_LOOKS = 2  # in a row
 
-# What was never tried again is: a person may think that the fault was elsewhere. Then it is given up.
-DECIDE = """
-UPDATE {schema}.parked SET who = 'chaos', why = 'no event at all', decided = now(),
-  state = CASE WHEN attempts > 1 THEN 'discarded' ELSE 'released' END
-WHERE state = 'head' RETURNING state, consumer, topic, partition, "offset", key
-"""
 PARKED = "SELECT count(*) FROM {schema}.parked"
 # Ticks never end, and are no order.
 POSITIONS = "SELECT topic, partition, next FROM {schema}.position WHERE topic <> 'ticks'"
@@ -26,23 +21,32 @@ CALLS = "SELECT count(*) FROM payment.payment WHERE due_at IS NOT NULL"
 OPEN = "SELECT count(*) FROM api.orders WHERE open"
 
 
-def heal(scene: Scene) -> None:
-    """No fault is left; returns when all are ready. Raises AssertionError when one does not get so."""
-    for part in scene.stack.processes():
-        if not scene.stack.incarnation(part):
-            scene.stack.start(part)
-    scene.stack.wait_ready()
-    trouble.heal(scene)
+def heal(scene: Scene) -> list[str]:
+    """No fault is left; returns when all are ready, or what is said of those that do not get so."""
+    try:
+        for part in scene.stack.processes():
+            if not scene.stack.incarnation(part):
+                scene.stack.start(part)
+        scene.stack.wait_ready()
+        trouble.heal(scene)
+    except Stopped:
+        raise
+    except Exception as error:  # whatever a runtime says
+        return [f"{type(error).__name__}: {error}"]
+    return []
 
 
 def decide(scene: Scene) -> None:
-    """Releases every head once, and discards it when it cannot be handled again: it is no event at all.
+    """As a person would by `demae parked`: each head is released once, and discarded when it fails again.
 
     Raises psycopg.OperationalError while there is no database.
     """
-    for schema in SCHEMAS:
-        for decision, consumer, topic, partition, offset, key in scene.ask(DECIDE.format(schema=schema)):
-            scene.recorder.decided(decision, consumer, (topic, partition, offset), key)
+    with scene.connect() as db:
+        heads = [one for one in parked_rows.waiting(db) if one.state == "head"]
+        for tried, decision in ((False, "released"), (True, "discarded")):
+            mine = [one for one in heads if (one.attempts > 1) is tried]
+            for one in parked_rows.decide(db, mine, decision, "chaos", "no event at all"):
+                scene.recorder.decided(decision, one.consumer, (one.topic, one.partition, one.offset), one.key)
 
 
 def settle(scene: Scene, unsettled: Callable[[], int], say: Callable[[str], None], seconds: float) -> list[str]:

@@ -120,8 +120,9 @@ class Run:
         self._say("healing: starting what does not run")
 
         def rest() -> list[str]:
-            healing.heal(self._scene)
-            return healing.settle(self._scene, lambda: len(self._town.unsettled()), self._say, SETTLE_SECONDS)
+            ill = healing.heal(self._scene)
+            count = lambda: len(self._town.unsettled())  # noqa: E731
+            return ill + healing.settle(self._scene, count, self._say, SETTLE_SECONDS)
 
         return await self._loop.run_in_executor(self._threads, rest)
 

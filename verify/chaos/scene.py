@@ -60,9 +60,13 @@ class Scene:
         except AssertionError as late:
             raise AssertionError(f"{late} {trouble}") from None
 
-    def ask(self, query: str) -> list[tuple[Any, ...]]:
+    def connect(self) -> psycopg.Connection[Any]:
         """As the database's superuser, outside of any transaction."""
-        with psycopg.connect(self.stack.database_url("postgres"), autocommit=True, connect_timeout=3) as db:
+        return psycopg.connect(self.stack.database_url("postgres"), autocommit=True, connect_timeout=3)
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """One statement, or several; -> the rows of the first."""
+        with self.connect() as db:
             cursor = db.execute(query.encode())
             return cursor.fetchall() if cursor.description else []
 
