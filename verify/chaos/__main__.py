@@ -88,22 +88,22 @@ def tried(plan: Plan) -> tuple[Played, list[str], Judgement]:
     with _stack(plan.runtime)(**plan.settings) as stack:
         played = uvloop.run(run.play(stack, plan, say))
         judgement = judged(stack, plan, say)
-        say.end()
         found = violations(played.stories, played.met, played.poisoned, played.broken, played.left)
         found += judgement.violations
         shutil.copy(stack.provider_log, plan.out / "provider.jsonl")
         if found:
-            _keep_evidence(stack, plan, played, judgement)
+            _keep_evidence(stack, plan, say, played, judgement)
+        say.end()
         if plan.keep:
             _wait(stack)
     return played, found, judgement
 
 
-def _keep_evidence(stack: Stack, plan: Plan, played: Played, judgement: Judgement) -> None:
+def _keep_evidence(stack: Stack, plan: Plan, say: Progress, played: Played, judgement: Judgement) -> None:
     """For a person who looks for the reason: the system is gone afterwards."""
     known = {story.id for story in played.stories if story.id}
     wrong = [story.id for story in wronged(played.stories, played.met, played.poisoned) if story.id]
-    look_back(stack, plan, sorted({*wrong, *known.intersection(judgement.about)})[:SHOWN])
+    look_back(stack, plan, say, sorted({*wrong, *known.intersection(judgement.about)})[:SHOWN])
     (plan.out / "logs").mkdir(exist_ok=True)
     for process in stack.processes():
         (plan.out / "logs" / f"{process}.log").write_text(said(stack, process))

@@ -5,13 +5,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from chaos.plan import Plan
 from ground.stack import Stack
 
 LIMIT_SECONDS = 900.0
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,9 @@ class Judgement:
     about: Sequence[str] = ()
 
 
-def judged(stack: Stack, plan: Plan, say: Callable[[str], None]) -> Judgement:
+def judged(stack: Stack, plan: Plan, say: Say) -> Judgement:
     """The check's judgement; its whole answer is in check.json."""
-    say("checking everything")
-    told = _check(stack, plan, "--all-settled", "--json")
+    told = _check(stack, plan, say, "--all-settled", "--json")
     (plan.out / "check.json").write_text(told.stdout)
     try:
         found: dict[str, Any] = json.loads(told.stdout)
@@ -35,17 +38,25 @@ def judged(stack: Stack, plan: Plan, say: Callable[[str], None]) -> Judgement:
     return read(found)
 
 
-def look_back(stack: Stack, plan: Plan, orders: Iterable[str]) -> None:
+def look_back(stack: Stack, plan: Plan, say: Say, orders: Iterable[str]) -> None:
     """All that is known of these orders, in one line of time each: the system is gone afterwards."""
     (plan.out / "orders").mkdir(exist_ok=True)
     for order in orders:
-        (plan.out / "orders" / f"{order}.txt").write_text(_check(stack, plan, "--order", order).stdout)
+        (plan.out / "orders" / f"{order}.txt").write_text(_check(stack, plan, say, "--order", order).stdout)
 
 
-def _check(stack: Stack, plan: Plan, *options: str) -> "subprocess.CompletedProcess[str]":
+def _check(stack: Stack, plan: Plan, say: Say, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Until it has ended, telling how long that takes."""
     words = [sys.executable, "-m", "check", "--histories", str(plan.histories), *options]
     environment = {**os.environ, **stack.person(), "COLUMNS": "200"}
-    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
+    with ThreadPoolExecutor(1) as beside:
+        run = partial(subprocess.run, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
+        told, seconds = beside.submit(run, words, env=environment), 0
+        while not told.done():
+            say(f"checking everything: {seconds} s")
+            wait([told], timeout=1.0)
+            seconds += 1
+        return told.result()
 
 
 def read(found: Mapping[str, Any]) -> Judgement:
