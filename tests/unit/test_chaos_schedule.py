@@ -4,7 +4,7 @@ import itertools
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos.deeds import DEEDS
@@ -19,6 +19,7 @@ SECONDS = 900.0
 seeds = st.integers(0, 2**32)
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_same_seed_same_schedule(seed: int) -> None:
     """Another seed is another schedule."""
@@ -26,6 +27,7 @@ def test_same_seed_same_schedule(seed: int) -> None:
     assert schedule(seed, SECONDS, DECK) != schedule(seed + 1, SECONDS, DECK)
 
 
+@settings(deadline=None)
 @given(seeds, st.floats(60, 3600))
 def test_faults_stay_in_time(seed: int, seconds: float) -> None:
     """Load runs alone at first and at last, so that each recovery is seen."""
@@ -33,6 +35,7 @@ def test_faults_stay_in_time(seed: int, seconds: float) -> None:
         assert FIRST_SECONDS <= fault.at <= fault.end <= seconds - LAST_SECONDS
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_faults_have_air_between(seed: int) -> None:
     """Only a second fault of a pair comes into another one, and it hits another part."""
@@ -45,6 +48,7 @@ def test_faults_have_air_between(seed: int) -> None:
             assert fault.at > before.end
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_every_kind_comes_once_first(seed: int) -> None:
     """Nothing comes twice before the whole deck was dealt."""
