@@ -80,7 +80,7 @@ MUTANTS: Mapping[str, Mutant] = {
         "notifier.domain", changes.no_owner_check, "calm", _by("I9"), NOTIFIER,
     ),
     "dropped event": Mutant(
-        "Change data capture leaves a topic's records out.",
+        "Change data capture leaves out what one service says.",
         "keeper.connector", changes.dropped, "calm", _by("I5"), KEEPER,
     ),
     "swapped events": Mutant(

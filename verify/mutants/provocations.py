@@ -32,8 +32,8 @@ ALLOWANCES = {
     "not_delivered": 12,
 }
 STANDSTILL_SECONDS = 20.0
-SLOW = {"slow_ms": 1500.0}
-LOST = {"lose_answer": 0.6, "seed": 1.0}
+SLOW = {"slow_ms": 1500}
+LOST = {"lose_answer": 0.6, "seed": 1}
 PATIENCE_SECONDS = 30.0
 LEFT = Wish(card=DECLINED[0])
 COOKED = Wish(restaurant="sobaya", item="edamame")
