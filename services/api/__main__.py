@@ -5,12 +5,13 @@ import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from api import handlers, rest
+from api import handlers, recovery, rest
 from api.app import GraphQL, application
 from api.commands import Commands
 from api.handlers import Projector
@@ -131,7 +132,7 @@ class Http:
 def http() -> None:
     """Queries and mutations over POST /graphql."""
     settings = load(HttpSettings)
-    Process("api http", settings).run(Http(settings))
+    Process("api http", settings).run(Http(settings), looks=[partial(recovery.look, settings, obey=False)])
 
 
 def build(database: Database, log: Log, allowances: Allowances) -> Consumer:
@@ -155,7 +156,8 @@ def projector() -> None:
     settings = load(ApiSettings)
     process = Process("api projector", settings)
     with contextlib.closing(Database(settings.database_url, "api projector")) as database:
-        process.run(build(database, KafkaLog(settings, group="api"), settings.allowances))
+        consumer = build(database, KafkaLog(settings, group="api"), settings.allowances)
+        process.run(consumer, looks=[partial(recovery.look, settings, obey=True)])
 
 
 PROCESSES = {"http": http, "projector": projector}

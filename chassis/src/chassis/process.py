@@ -64,15 +64,17 @@ class Process:
         telemetry.configure(name, settings.log_level, settings.log_format)
         failpoints.enter(name)
 
-    def run(self, main: Main, *background: Part, views: Sequence[str] = ()) -> None:
+    def run(
+        self, main: Main, *background: Part, views: Sequence[str] = (), looks: Sequence[prerequisites.Look] = ()
+    ) -> None:
         """Wait for what the process needs, start the background parts, run `main` until SIGTERM or SIGINT, then stop
         them in reverse.
 
         A service needs its database, its own migrations, the topics of its parts and `views` of other services
-        (`schema.name`). Ends the process with code 1 when `main` raises Fatal or a part is no longer alive: the
-        supervisor restarts it, the log says why.
+        (`schema.name`); `looks` are its own, after those. Ends the process with code 1 when `main` raises Fatal or a
+        part is no longer alive: the supervisor restarts it, the log says why.
         """
-        waiting = Prerequisites(self._needs([main, *background], views))
+        waiting = Prerequisites([*self._needs([main, *background], views), *looks])
         parts: list[Part] = [waiting]
         health = Health(self._settings.health_host, self._settings.health_port, parts)
         for number in (signal.SIGTERM, signal.SIGINT):

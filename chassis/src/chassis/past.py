@@ -1,0 +1,91 @@
+"""What topics hold already, read without a group and without a position: for a look at the start, and for repairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from chassis.envelope import Record
+from chassis.errors import Transient
+from chassis.kafka import QUIET, to_record
+from chassis.settings import KafkaSettings
+
+THERE_SECONDS = 2.0  # to know whether a broker is
+ANSWER_SECONDS = 5.0  # of one that is
+
+
+class Past:
+    """A reading client of its own. Every method raises Transient when the broker does not answer in time."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        fixed: dict[str, Any] = {
+            "bootstrap.servers": settings.kafka_bootstrap,
+            "group.id": "unused",  # the client wants one; with assign and no commits it never joins
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "fetch.wait.max.ms": 10,  # a question about offsets waits behind the fetch that is under way
+        }
+        self._consumer = Consumer({**fixed, **QUIET, **settings.kafka_client()})
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
+
+    def partitions(self, topic: str) -> list[int]:
+        """Empty when there is no such topic."""
+        try:
+            known = self._consumer.list_topics(topic, timeout=THERE_SECONDS).topics[topic]
+        except KafkaException as error:
+            raise Transient(f"kafka: {error.args[0].str()}") from error
+        return sorted(known.partitions)
+
+    def last(self, topic: str) -> list[Record]:
+        """The youngest record of every partition that has one."""
+        starts = {number: self._ends(topic, number)[1] - 1 for number in self.partitions(topic)}
+        there = [TopicPartition(topic, number, at) for number, at in starts.items() if at >= 0]
+        self._consumer.assign(there)
+        found: dict[int, Record] = {}
+        while len(found) < len(there):
+            record = self._next()
+            found[record.partition] = record
+        return list(found.values())
+
+    def since(self, topic: str, partition: int, moment: datetime | None) -> Iterator[Record]:
+        """The records of one partition from the first that was written at this moment or later, as far as it goes now.
+
+        None: from the oldest that is kept.
+        """
+        begin, end = self._ends(topic, partition)
+        if moment is not None and begin < end:
+            begin = max(begin, self._at(topic, partition, moment, end))
+        self._consumer.assign([TopicPartition(topic, partition, begin)])
+        while begin < end:
+            record = self._next()
+            begin = record.offset + 1
+            yield record
+
+    def _next(self) -> Record:
+        message = self._consumer.poll(ANSWER_SECONDS)
+        if message is None:
+            raise Transient(f"kafka: no record within {ANSWER_SECONDS:.0f} s")
+        if error := message.error():
+            raise Transient(f"kafka: {error.name()}: {error.str()}")
+        return to_record(message)
+
+    def _ends(self, topic: str, partition: int) -> tuple[int, int]:
+        try:
+            low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ANSWER_SECONDS)
+        except KafkaException as error:
+            raise Transient(f"kafka: {error.args[0].str()}") from error
+        return (low, high) if high > low else (0, 0)
+
+    def _at(self, topic: str, partition: int, moment: datetime, end: int) -> int:
+        wanted = TopicPartition(topic, partition, int(moment.timestamp() * 1000))
+        try:
+            (found,) = self._consumer.offsets_for_times([wanted], timeout=ANSWER_SECONDS)
+        except KafkaException as error:
+            raise Transient(f"kafka: {error.args[0].str()}") from error
+        return found.offset if found.offset >= 0 else end
