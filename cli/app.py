@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cli import doctor, parked, play, processes, programs, render, story
+from cli import doctor, parked, play, processes, programs, recover, render, story
 from cli.configuration import configuration
 from cli.errors import CommandError
 from cli.runtime import here
@@ -48,6 +48,7 @@ app.add_typer(play.app)  # first on the help page
 app.add_typer(programs.app)
 app.add_typer(rest)
 app.add_typer(parked.app, name="parked", rich_help_panel=RUN)
+app.command(rich_help_panel=RUN)(recover.recover)
 Process = Annotated[str, typer.Argument(metavar="PROCESS", help="Its name, as in `demae doctor`.")]
 
 
