@@ -39,6 +39,10 @@ class System(Protocol):
     def url(self) -> str:
         """The edge, without a slash at the end."""
 
+    @property
+    def provider_url(self) -> str:
+        """The payment provider, for this machine; containers publish it when they are opened."""
+
 
 def passed() -> dict[str, str]:
     """The settings that a person gave to this command."""

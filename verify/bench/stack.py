@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ground.provider_faults import ProviderFaults
 from runtime import layout
 from runtime.choose import COMPOSE, remembered
 from runtime.errors import Refusal
@@ -45,6 +46,10 @@ class Stack(Protocol):
     def provider_log(self) -> Path:
         """The provider's own log: the file itself, or a copy of this moment."""
 
+    @property
+    def provider_faults(self) -> ProviderFaults:
+        """What makes trouble at the provider."""
+
     def database(self, role: str, name: str = "demae", password: str | None = None) -> str:
         """A database's address for a role."""
 
@@ -66,6 +71,10 @@ class Known:
     @property
     def jwt_secret(self) -> str:
         return self.known.keys.jwt
+
+    @property
+    def provider_faults(self) -> ProviderFaults:
+        return ProviderFaults(self.known.provider_url, self.known.keys.provider)
 
     @property
     def layout(self) -> layout.Layout:
