@@ -23,6 +23,8 @@ from typing import Any
 MEMBERS = ("chassis", "client/python", "cli", "services/*", "demo/*", "deploy/*", "verify", "verify/*")
 # Patterns of what nobody reads at run time.
 LEFT_OUT = ("*.pyc", "README.md")
+# Of a library, what its users' tests need: in an image only when TEST is in the environment of the build.
+TESTING = ("chassis/testing/*",)
 USER = 10001  # whom every image runs as
 # The program of the image. It becomes `python -m NAME`, with the arguments of the container: same process, true name.
 START = 'import os\nimport sys\n\nos.execvp("python", ["python", "-m", "{name}", *sys.argv[1:]])\n'
@@ -68,7 +70,8 @@ def files(root: Path, paths: Iterable[str]) -> list[Path]:
     found = [
         file for path in paths for file in ([root / path] if (root / path).is_file() else (root / path).rglob("*"))
     ]
-    return sorted(file for file in found if file.is_file() and not any(map(file.match, LEFT_OUT)))
+    left_out = LEFT_OUT if os.environ.get("TEST") else (*LEFT_OUT, *TESTING)
+    return sorted(file for file in found if file.is_file() and not any(map(file.match, left_out)))
 
 
 def assemble(root: Path, folder: Path, target: Path) -> None:

@@ -56,6 +56,18 @@ def test_copy_has_own_members_only(tree: Path, tmp_path: Path) -> None:
     assert not list((tmp_path / "app").rglob("old.*"))
 
 
+@pytest.mark.parametrize(("test", "there"), [("", False), ("1", True)])
+def test_fakes_are_for_test_builds(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, test: str, there: bool
+) -> None:
+    """What the library's users need for their tests, and failpoints hang on, is in no image for people."""
+    fake = tree / "chassis/src/chassis/testing/log.py"
+    fake.parent.mkdir(parents=True)
+    fake.write_text("")
+    monkeypatch.setenv("TEST", test)
+    assert ("chassis/src/chassis/testing/log.py" in held(tree, tmp_path / "app")) is there
+
+
 def test_pyproject_names_more_files(tree: Path, tmp_path: Path) -> None:
     """Patterns from the root, as bootstrap has them."""
     project = tree / "services" / "shop" / "pyproject.toml"
