@@ -118,8 +118,10 @@ def open_loop(domain: ModuleType) -> None:
 
 def no_lease(store: ModuleType) -> None:
     """A row is due while it is being asked about, and whoever answers last is right."""
-    store.LEASE_SECONDS = 0  # type: ignore[attr-defined]
-    store.SETTLE = store.SETTLE.replace(" AND lease = %(lease)s", "")  # type: ignore[attr-defined]
+    for statement in ("SAVE", "TAKE", "SETTLE"):
+        leased: str = getattr(store, statement)
+        due_at_once = leased.replace("make_interval(secs => ", "make_interval(secs => 0 * ")
+        setattr(store, statement, due_at_once.replace(" AND lease = %(lease)s", ""))
 
 
 def position_outside(positions: ModuleType) -> None:
