@@ -47,6 +47,14 @@ class Sweep:
         self.steps += walk.steps
         self.runs += 1
 
+    def merge(self, other: Sweep) -> None:
+        """Count what another has counted."""
+        self.runs += other.runs
+        self.steps += other.steps
+        self.violations += other.violations
+        self.seeds = other.seeds | self.seeds
+        self.endings += other.endings
+
 
 def sweep(seeds: Iterable[int], rules: Rules = KEPT, moves: int = MOVES) -> Sweep:
     """Walk and judge for each seed."""
@@ -58,4 +66,4 @@ def sweep(seeds: Iterable[int], rules: Rules = KEPT, moves: int = MOVES) -> Swee
 
 def ending(order: Order) -> str:
     """How an order came to its end."""
-    return order.cancellation.reason if order.cancellation else order.status
+    return order.cancellation.reason if order.cancellation else str(order.status)

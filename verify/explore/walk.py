@@ -21,6 +21,7 @@ from explore.world import CARDS, COURIERS, DISHES, KITCHENS, ORDERS, World
 HEALING = 4000  # moves; more means that something goes round for ever
 KINDS = ("order_created", "order_cancelled", "payment_completed", "delivery_assigned")
 """Types that garbage pretends to be."""
+BEFORE_PICK_UP = (api_rules.Status.COURIER_ASSIGNED, api_rules.Status.ACCEPTED, api_rules.Status.READY)
 
 Move = Callable[[], object]
 
@@ -155,6 +156,8 @@ class Walk:
         for command, chance in self._wishes(order):
             if self.often(chance) or (self._due(order, command) and not self._forgets(order, command)):
                 yield lambda command=command: self.world.ask(order.id, command)  # type: ignore[misc]
+        if order.courier_id and order.status in BEFORE_PICK_UP and self.often(0.3):
+            yield lambda: self.world.api.shift(order.courier_id or "", on=False)
 
     def _wishes(self, order: api_rules.Order) -> Iterator[tuple[api_rules.Command, float]]:
         """Each with the chance that somebody tries it now, whatever the order's status."""
@@ -167,14 +170,14 @@ class Walk:
         yield api_rules.Cancel(order.customer_id), 0.02
 
     def _due(self, order: api_rules.Order, command: api_rules.Command) -> bool:
-        """It is that person's turn. Who is off shift picks nothing up any more, once all is well."""
+        """It is that person's turn. Couriers take their time, and who is off shift takes nothing, once all is well."""
         match command:
             case api_rules.RetryPayment():
                 return order.payment.status is api_rules.Paid.FAILED and order.status is api_rules.Status.PLACED
             case api_rules.MarkReady():
                 return order.status is api_rules.Status.ACCEPTED and order.restaurant_id == "manual"
             case api_rules.PickUp(courier_id):
-                here = not self.healing or self.world.on_shift(courier_id)
+                here = self.world.on_shift(courier_id) if self.healing else self.dice.random() < 0.3
                 return order.status is api_rules.Status.READY and here
             case api_rules.Deliver():
                 return order.status is api_rules.Status.PICKED_UP

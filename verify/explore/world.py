@@ -84,6 +84,28 @@ class World:
         """Nobody hears of this call any more, performed or not."""
         self.payment.flights.remove(flight)
 
+    # -- all at once ---------------------------------------------------------------------------------------------
+
+    def go_on(self) -> int:
+        """The log, the services, the bank and the timers do what they have to do; -> in how many moves."""
+        moves = 0
+        while self.log.lags:
+            self.log.capture()
+            moves += 1
+        for service in self.services:
+            for topic in [] if service.open else service.behind():
+                service.consume(topic)
+                moves += 1
+        for flight in [one for one in self.payment.flights if one.order_id not in self.payment.locked]:
+            if flight.said is None:
+                self.answer(flight, yes=True)
+            self.payment.settle(flight)
+            moves += 1
+        if self.delivery.searching():
+            self.delivery.search()
+        self.restaurant.finish(self.restaurant.cooking())
+        return moves + 2
+
     # -- trouble -------------------------------------------------------------------------------------------------
 
     def misread(self, service: Service, topic: str) -> None:
