@@ -5,7 +5,7 @@ from collections import Counter
 
 from api.events import Reason
 from api.settings import ApiSettings
-from chaos.journeys import JOURNEYS, MANNERS, Courier, Kitchen, wish
+from chaos.journeys import JOURNEYS, MANNERS, RESTAURANTS, Courier, Kitchen, wish
 from chaos.plan import ALLOWANCES
 from chaos.verdict import DEADLINES
 from runtime.layout import ROOT
@@ -40,6 +40,7 @@ def test_dishes_are_on_the_menu() -> None:
     """Of the restaurants that a new system has."""
     menus = {one["restaurant_id"]: {dish["item_id"] for dish in one["menu"]} for one in SEED}
     assert all(one.item in menus[one.restaurant] for one in MANY)
+    assert {one.restaurant for one in MANY} == RESTAURANTS
 
 
 def test_endings_are_real_ones() -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from bench.http import Http, HttpError
 from bench.principals import mint
-from chaos.operations import MUTATIONS, Answer, Shape, Unanswered, answer, placed
+from chaos.operations import MENU, MUTATIONS, Answer, Shape, Unanswered, answer, placed
 from check.history import Call, Recorder
 
 ANSWER_SECONDS = 10.0
@@ -77,6 +77,15 @@ class Desk:
 
         begin = lambda: self.recorder.act(do, who.name, who.role, order, **variables)  # noqa: E731
         return await self._ask(who, graphql, begin, itertools.repeat(ANSWER_SECONDS))
+
+    async def serves(self, restaurant: str) -> bool:
+        """Whether its menu is there: of a new system it may still be in the log."""
+        body = msgspec.json.encode({"query": MENU, "variables": {"id": restaurant}})
+        try:
+            told = msgspec.json.decode(await self._http.post(self.principal("chaos", "support").head, body))
+        except HttpError:
+            return False
+        return bool(((told.get("data") or {}).get("restaurant") or {}).get("menu"))
 
     async def _ask(self, who: Principal, ask: Ask, begin: Begin, patience: Iterable[float]) -> Answer:
         pauses = itertools.chain(AGAIN_SECONDS, itertools.repeat(AGAIN_SECONDS[-1]))

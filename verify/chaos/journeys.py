@@ -12,8 +12,9 @@ DELIVERED = frozenset({"DELIVERED"})
 CANCELLED = frozenset({"CUSTOMER", "DELIVERED"})  # or it came too late
 MANUAL, SCARCE = ("chez-margot", "quiche"), ("sobaya", "genmaicha")
 REPORTED = ("chez-margot", "ratatouille")
-T = TypeVar("T")
 COOKING = (("sobaya", "edamame"), ("taqueria-sol", "guacamole"), ("curry-leaf", "chana-masala"))
+RESTAURANTS = frozenset({"bench-kitchen", MANUAL[0], SCARCE[0], REPORTED[0], *(where for where, _ in COOKING)})
+T = TypeVar("T")
 
 
 class Manner(Enum):

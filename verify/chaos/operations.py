@@ -30,6 +30,7 @@ MUTATIONS = {
 WATCH = (
     f"subscription W($orderId: ID!, $after: Int!) {{ orderUpdated(orderId: $orderId, after: $after) {{ {FIELDS} }} }}"
 )
+MENU = "query M($id: ID!) { restaurant(id: $id) { menu { id } } }"
 NO_ANSWER = frozenset({"INTERNAL"})  # the server's own trouble: nobody knows what was done
 
 Shape = dict[str, Any]

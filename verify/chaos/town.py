@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.http import Http
 from chaos.desk import Desk, Principal
-from chaos.journeys import Manner, Wish, wish
+from chaos.journeys import RESTAURANTS, Manner, Wish, wish
 from chaos.operations import Answer, Shape
 from chaos.polling import Polling
 from chaos.sockets import Socket
@@ -23,6 +23,7 @@ POLLING = 2  # who place by POST /orders, and poll
 COURIERS = 150
 POLLS = 1000  # at once
 PUSHES_KEPT = 20_000
+MENU_SECONDS, MENU_LOOK_SECONDS = 60.0, 0.2
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,11 @@ class Town:
         return [f"c-{number:02}" for number in range(1, COURIERS + 1)]
 
     async def begin(self) -> None:
-        """Couriers on shift, little of the scarce dish, sockets open."""
+        """Menus there, couriers on shift, little of the scarce dish, sockets open. Raises TimeoutError."""
+        async with asyncio.timeout(MENU_SECONDS):
+            for restaurant in RESTAURANTS:
+                while not await self.desk.serves(restaurant):
+                    await asyncio.sleep(MENU_LOOK_SECONDS)
         for one in self._following:
             self.spawn(one.run())
         await asyncio.gather(*(self.staff.begin_shift(name) for name in self.couriers))
