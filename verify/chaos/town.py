@@ -62,10 +62,7 @@ class Town:
 
     async def begin(self) -> None:
         """Menus there, couriers on shift, little of the scarce dish, sockets open. Raises TimeoutError."""
-        async with asyncio.timeout(MENU_SECONDS):
-            for restaurant in RESTAURANTS:
-                while not await self.desk.serves(restaurant):
-                    await asyncio.sleep(MENU_LOOK_SECONDS)
+        await self._menus()
         for one in self._following:
             self.spawn(one.run())
         await asyncio.gather(*(self.staff.begin_shift(name) for name in self.couriers))
@@ -120,6 +117,13 @@ class Town:
         if number < POLLING:
             return Polling(self._polls, who, recorder, self._told, self.spawn)
         return Socket(address, who, recorder, self._told)
+
+    async def _menus(self) -> None:
+        deadline = time.monotonic() + MENU_SECONDS
+        while missing := [name for name in RESTAURANTS if not await self.desk.serves(name)]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"there is no menu of {', '.join(sorted(missing))}")
+            await asyncio.sleep(MENU_LOOK_SECONDS)
 
     async def _live(self, story: Story) -> None:
         """Place, watch, and change one's mind perhaps; the rest happens on pushes."""
