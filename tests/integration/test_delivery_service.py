@@ -17,7 +17,9 @@ from delivery.events import (
     READS,
     OrderCancelled,
     OrderDelivered,
+    OrderPickedUp,
     PaymentCompleted,
+    ShiftEnded,
     ShiftStarted,
 )
 from ground.waiting import until
@@ -111,6 +113,28 @@ def test_waiting_order_gets_the_freed_courier(town: Town, monkeypatch: pytest.Mo
         until(lambda: town.states().get("o2") == "SEARCHING")
         town.say("o1", OrderDelivered())
         until(lambda: town.states() == {"o1": "CLOSED", "o2": "ASSIGNED"})
+
+
+def test_courier_leaves_before_pick_up(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one has the order at once; the first, who had it in hand already, brings it; both are free after it."""
+    monkeypatch.setattr("delivery.handlers.SCAN_SECONDS", 3600.0)
+    with running(town.consumer()):
+        town.say("c1", ShiftStarted())
+        until(lambda: town.ask("SELECT 1 FROM courier WHERE on_shift"))
+        town.say("o1", PaymentCompleted())
+        until(lambda: town.assigned() == [("o1", "c1")])
+        town.say("c1", ShiftEnded())
+        until(lambda: town.states() == {"o1": "SEARCHING"})
+        town.say("c2", ShiftStarted())
+        until(lambda: town.assigned() == [("o1", "c1"), ("o1", "c2")])
+        town.broker.repeat(town.say("o1", OrderPickedUp("c1")))
+        until(lambda: town.ask("SELECT courier_id FROM job WHERE state = 'PICKED_UP'") == [("c1",)])
+        town.say("o2", PaymentCompleted())
+        until(lambda: town.assigned()[2:] == [("o2", "c2")])
+        for order_id in ("o1", "o2"):
+            town.say(order_id, OrderDelivered())
+        until(lambda: town.states() == {"o1": "CLOSED", "o2": "CLOSED"})
+    assert town.ask("SELECT count(*) FROM courier WHERE order_id IS NOT NULL") == [(0,)]
 
 
 def test_scan_is_the_net(town: Town) -> None:
