@@ -24,7 +24,7 @@ async def another_card(order: Journey) -> None:
 
 
 async def cancelled_at_once(order: Journey) -> None:
-    await order.place(QUICK, RATION)
+    await order.place(MANUAL, "ratatouille")
     await order.customer.cancel(order.order_id)
 
 
@@ -100,7 +100,7 @@ async def refund_refused(order: Journey) -> None:
 
 
 async def restaurant_silent(order: Journey) -> None:
-    await order.place(QUICK, RATION)
+    await order.place(MANUAL, "ratatouille")  # a quick kitchen would be ready before it reads that nobody waits
     await order.until(at("COURIER_ASSIGNED"))
 
 
