@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -66,7 +67,7 @@ class Desk:
 
         first = [IMPATIENT_SECONDS] if impatient else []
         patience = itertools.chain(first, itertools.repeat(ANSWER_SECONDS))
-        begin = lambda: self.recorder.place(who.name, wanted["idempotencyKey"], wish)  # noqa: E731
+        begin = partial(self.recorder.place, who.name, wanted["idempotencyKey"], wish)
         return await self._ask(who, post if rest else graphql, begin, patience)
 
     async def act(self, who: Principal, do: str, order: str | None = None, **variables: object) -> Answer:
@@ -75,7 +76,7 @@ class Desk:
         async def graphql() -> Answer:
             return await self._graphql(who, do, variables if order is None else {"id": order, **variables})
 
-        begin = lambda: self.recorder.act(do, who.name, who.role, order, **variables)  # noqa: E731
+        begin = partial(self.recorder.act, do, who.name, who.role, order, **variables)
         return await self._ask(who, graphql, begin, itertools.repeat(ANSWER_SECONDS))
 
     async def serves(self, restaurant: str) -> bool:

@@ -1,7 +1,7 @@
 """After the last fault: everything runs again, a person decides about what was parked, and all comes to rest."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 
 import psycopg
 
@@ -49,11 +49,11 @@ def decide(scene: Scene) -> None:
                 scene.recorder.decided(decision, one.consumer, (one.topic, one.partition, one.offset), one.key)
 
 
-def settle(scene: Scene, unsettled: Callable[[], int], say: Callable[[str], None], seconds: float) -> list[str]:
+def settle(scene: Scene, unsettled: Callable[[], Sized], say: Callable[[str], None], seconds: float) -> list[str]:
     """Waits until nothing moves any more; -> what still did after `seconds`."""
     deadline, quiet = time.monotonic() + seconds, 0
     while quiet < QUIET_LOOKS:
-        left = [f"{n} orders not told to their end"] if (n := unsettled()) else []
+        left = [f"{n} orders not told to their end"] if (n := len(unsettled())) else []
         try:
             decide(scene)
             left += restless(scene)

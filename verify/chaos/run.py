@@ -121,8 +121,7 @@ class Run:
 
         def rest() -> list[str]:
             ill = healing.heal(self._scene)
-            count = lambda: len(self._town.unsettled())  # noqa: E731
-            return ill + healing.settle(self._scene, count, self._say, SETTLE_SECONDS)
+            return ill + healing.settle(self._scene, self._town.unsettled, self._say, SETTLE_SECONDS)
 
         return await self._loop.run_in_executor(self._threads, rest)
 
