@@ -72,6 +72,11 @@ class Provider:
                     return self._refund(intent, key)
         except stripe.StripeError as error:
             return _explicit(call, error)
+        except (
+            AttributeError,
+            TypeError,
+        ) as error:  # a good status, and nothing of Stripe's in the body: somebody else's
+            raise Unanswered(f"an answer that is none: {error}", trouble=True) from error
 
     def _create(self, order_id: str, call: Create) -> Answer:
         """The key is the order's id, for ever: an answer that was lost is given again, with the same intent."""

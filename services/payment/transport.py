@@ -39,7 +39,7 @@ class KeepAliveClient(stripe.HTTPClient):
         try:
             connection.request(method.upper(), url[self._prefix :], post_data, dict(headers or {}))
             response = connection.getresponse()
-            return response.read().decode(), response.status, _named_as_stripe_does(response)
+            return response.read().decode(errors="replace"), response.status, _named_as_stripe_does(response)
         except (OSError, http.client.HTTPException) as error:
             connection.close()  # the next request connects anew
             raise stripe.APIConnectionError(f"{type(error).__name__}: {error}") from error  # type: ignore[no-untyped-call]

@@ -97,6 +97,20 @@ def test_broken_exchange_is_a_connection_error(then: Serve) -> None:
         client.close()
 
 
+def test_foreign_letters_are_read() -> None:
+    """A page that is not UTF-8 is a body that nobody understands, not a fault of ours."""
+    page = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\xe9t\xe9"
+
+    def welcome(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(page)
+
+    with serving(welcome) as origin:
+        client = KeepAliveClient(origin, 5)
+        assert post(client, origin) == ("\ufffdt\ufffd", 200)
+        client.close()
+
+
 def test_silence_is_a_connection_error() -> None:
     """A server that says nothing is waited for as long as the time-out, no longer."""
     done = threading.Event()

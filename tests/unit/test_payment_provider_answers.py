@@ -132,6 +132,16 @@ def test_waiting_intent_is_no_answer(status: str) -> None:
         ask(Canned(intent(status)), CONFIRM)
 
 
+@pytest.mark.parametrize("call", [CREATE, CONFIRM, CANCEL, REFUND])
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("body", [{}, {"object": "list", "data": []}, [1], "welcome", None])
+def test_strange_body_is_no_answer(call: Call, again: bool, body: Any) -> None:
+    """200 and JSON of somebody in between says nothing about the money, and ends nobody's process."""
+    with pytest.raises(Unanswered) as unanswered:
+        ask(Canned((200, body)), call, again)
+    assert unanswered.value.trouble
+
+
 def test_garbage_is_no_answer() -> None:
     """A proxy's page of HTML says nothing about the money."""
 
