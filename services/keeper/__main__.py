@@ -21,9 +21,9 @@ def main() -> None:
     source = settings.source()
     clock = Clock(database)
     feed = Feed(settings, [TOPIC], on_records=clock.came, on_reset=clock.began, start="last")
-    drop_lost_slot = partial(store.drop_lost_slot, settings.database_url, source.user, source.password)
+    drop_dead_slot = partial(store.drop_dead_slot, settings.database_url, source.user, source.password)
     connect = Connect(settings.connect_url, connector.NAME, http(settings.connect_user, settings.connect_password))
-    watch = Watch(database, connect, source, drop_lost_slot)
+    watch = Watch(database, connect, source, drop_dead_slot)
     try:
         Process("keeper", settings).run(clock, feed, watch)
     finally:

@@ -80,13 +80,16 @@ class Repair(Enum):
     RESTART = "restart"
 
 
-def repair(slot: Slot | None, connector: Connector | None) -> Repair | None:
-    """The one thing to do now.
+def repair(slot: Slot | None, connector: Connector | None, *, published: bool) -> Repair | None:
+    """The one thing to do now. `published`: there is a publication, with tables in it.
 
     A lost slot is dropped, and no more: the connector then makes a new one and reads the retained rows again by itself
-    (restarting it as well reads them twice). A missing slot alone needs nothing: it is not made yet, or the task fails
-    for want of it and is restarted for that.
+    (restarting it as well reads them twice). So is one whose publication is gone: what was written since would never
+    come out of it. A missing slot alone needs nothing: it is not made yet, or the task fails for want of it and is
+    restarted for that. Before the migrations have run there is nothing to do.
     """
+    if not published:
+        return Repair.DROP_SLOT if slot is not None else None
     if connector is None:
         return Repair.REGISTER
     if slot is not None and slot.wal_status == "lost":

@@ -1,5 +1,7 @@
 """All SQL of the keeper."""
 
+from typing import LiteralString
+
 import psycopg
 from psycopg.conninfo import make_conninfo
 
@@ -21,10 +23,14 @@ SELECT wal_status, active,
 FROM pg_replication_slots WHERE slot_name = %s
 """
 
-# wal_status again, so that a slot repaired in between is left alone.
-DROP_LOST_SLOT = """
-SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s AND wal_status = 'lost'
+# Looked at again, so that a slot repaired in between is left alone. What is written while there is no publication never
+# comes out of a slot: up to Postgres 17 it cannot be decoded, from 18 on it is passed over without a word.
+DEAD = """
+FROM pg_replication_slots WHERE slot_name = %(slot)s
+  AND (wal_status = 'lost' OR NOT EXISTS (SELECT FROM pg_publication_tables WHERE pubname = %(publication)s))
 """
+END_READER: LiteralString = "SELECT pg_terminate_backend(active_pid) " + DEAD + " AND active"
+DROP_DEAD_SLOT: LiteralString = "SELECT pg_drop_replication_slot(slot_name) " + DEAD
 
 
 def last_tick(tx: Transaction) -> int:
@@ -49,14 +55,16 @@ def slot(tx: Transaction) -> Slot | None:
     return Slot(str(row[0]), bool(row[1]), int(row[2])) if row else None
 
 
-def drop_lost_slot(url: str, user: str, password: str) -> bool:
-    """Drop the slot if it is lost; -> whether it was.
+def drop_dead_slot(url: str, user: str, password: str) -> bool:
+    """Drop the slot if its WAL, or its publication, is gone; -> whether it was.
 
     As the connector's own role, on a connection of its own: dropping needs REPLICATION, and the keeper has it not.
     Transient when the database is away or a dying session still holds the slot.
     """
+    names = {"slot": SLOT, "publication": PUBLICATION}
     try:
         with psycopg.connect(make_conninfo(url, user=user, password=password, connect_timeout=5)) as connection:
-            return connection.execute(DROP_LOST_SLOT, [SLOT]).fetchone() is not None
+            connection.execute(END_READER, names)
+            return connection.execute(DROP_DEAD_SLOT, names).fetchone() is not None
     except (psycopg.OperationalError, psycopg.errors.ObjectInUse) as error:
         raise Transient(f"database: {error}") from error

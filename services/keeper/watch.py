@@ -29,12 +29,12 @@ class Watch:
     """Registers the connector, restarts what FAILED, drops a lost slot: a background part of the process."""
 
     def __init__(
-        self, database: Database, connect: Connect, source: Source, drop_lost_slot: Callable[[], bool]
+        self, database: Database, connect: Connect, source: Source, drop_dead_slot: Callable[[], bool]
     ) -> None:
         self._database = database
         self._connect = connect
         self._source = source
-        self._drop_lost_slot = drop_lost_slot
+        self._drop_dead_slot = drop_dead_slot
         self._registered: Sequence[str] = ()
         self._compared = self._pruned = -float("inf")
         self._trouble = ""
@@ -65,17 +65,21 @@ class Watch:
         with self._database.transaction() as tx:
             slot, tables = store.slot(tx), store.published_tables(tx)
         _report_slot(slot)
-        if not tables:
-            raise Transient("the publication holds no table yet: the migrations have not run")
-        self._prune()
-        connector = self._connect.status()
-        telemetry.connector_up.set(connector is not None and {connector.state, *connector.tasks} == {"RUNNING"})
-        repair = domain.repair(slot, connector)
+        connector = self._connector() if tables else None
+        repair = domain.repair(slot, connector, published=bool(tables))
+        if repair is None and not tables:
+            raise Transient("the publication holds no table: the migrations have not run, or somebody dropped it")
         if repair is None and self._must_compare(tables):
             repair = Repair.REGISTER
         if repair is not None and self._done(repair, tables):
             telemetry.repairs.labels(repair.value).inc()
             log.warning("repaired change data capture", event_key=f"watch.{repair.value}", tables=len(tables))
+
+    def _connector(self) -> domain.Connector | None:
+        self._prune()
+        connector = self._connect.status()
+        telemetry.connector_up.set(connector is not None and {connector.state, *connector.tasks} == {"RUNNING"})
+        return connector
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -106,7 +110,7 @@ class Watch:
         if repair is Repair.REGISTER:
             return self._register(tables)
         if repair is Repair.DROP_SLOT:
-            dropped = self._drop_lost_slot()
+            dropped = self._drop_dead_slot()
             if dropped:
                 reach("keeper.slot_dropped")
             return dropped

@@ -14,6 +14,7 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from jsonschema import Draft202012Validator
 
 from chassis.envelope import new_id
+from chassis.migrate import publish_tables
 from contracts.catalogue import ROOT as CONTRACTS
 from ground.waiting import until
 from tests.support.capture import Stack, capturing
@@ -109,6 +110,20 @@ def test_slot_lost_while_connect_is_down_heals(stack: Stack, till: Till) -> None
     till.sell(50)
     assert_published(till)
     assert stack.repairs("drop_slot") == drops + 1
+
+
+def test_dropped_publication_heals(stack: Stack, till: Till) -> None:
+    """Rows are written while there is none: the keeper drops the slot, and with the publication all comes, in order."""
+    with till.selling():
+        until(lambda: len(till.sold) > 50)
+        stack.ask("DROP PUBLICATION demae")
+        until(lambda: not stack.ask(SLOT), 30, "the slot dropped by the keeper")
+        before = len(till.sold)
+        until(lambda: len(till.sold) > before + 100)
+        with psycopg.connect(stack.url("postgres"), autocommit=True) as db:
+            publish_tables(db, ["keeper", "shop"])
+        until(lambda: stack.ask(SLOT) == [("reserved",)], 60, "a new slot")
+    assert_published(till)
 
 
 def test_failed_task_is_restarted(stack: Stack, till: Till) -> None:

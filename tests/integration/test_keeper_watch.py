@@ -11,7 +11,7 @@ from chassis.errors import Transient
 from keeper.connect import Connect
 from keeper.connector import Source
 from keeper.domain import Connector
-from keeper.store import drop_lost_slot
+from keeper.store import drop_dead_slot
 from keeper.watch import Watch
 
 Urls = Callable[..., str]
@@ -59,7 +59,7 @@ def watch(service_database: Urls, connect: FakeConnect) -> Iterator[Watch]:
     """Not started: each test turns it by hand."""
     url = service_database("keeper")
     database = Database(url, "keeper", size=1)
-    yield Watch(database, connect, SOURCE, lambda: drop_lost_slot(url, "cdc", "test"))
+    yield Watch(database, connect, SOURCE, lambda: drop_dead_slot(url, "cdc", "test"))
     database.close()
 
 
@@ -124,6 +124,18 @@ def test_healthy_slot_is_not_dropped(service_database: Urls) -> None:
     url = service_database("keeper")
     with psycopg.connect(service_database("postgres"), autocommit=True) as db:
         db.execute("SELECT pg_create_logical_replication_slot('demae', 'pgoutput')")
-        assert drop_lost_slot(url, "cdc", "test") is False
+        assert drop_dead_slot(url, "cdc", "test") is False
         assert db.execute("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'demae'").fetchone() == (1,)
         db.execute("SELECT pg_drop_replication_slot('demae')")
+
+
+def test_slot_goes_with_its_publication(service_database: Urls, watch: Watch) -> None:
+    """Somebody dropped the publication: its slot is dropped too, and the watch waits for the migrations."""
+    watch.turn()
+    with psycopg.connect(service_database("postgres"), autocommit=True) as db:
+        db.execute("SELECT pg_create_logical_replication_slot('demae', 'pgoutput')")
+        db.execute("DROP PUBLICATION demae")
+        watch.turn()
+        assert db.execute("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'demae'").fetchone() == (0,)
+    with pytest.raises(Transient, match="somebody dropped it"):
+        watch.turn()

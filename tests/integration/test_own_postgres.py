@@ -104,7 +104,7 @@ def test_changes_can_be_captured(server: TestServer, admin: str) -> None:
 
 def test_keeper_may_drop_a_lost_slot(server: TestServer, admin: str) -> None:
     """The call that repairs one, by the connector's role; there is none now."""
-    assert store.drop_lost_slot(server.url("keeper", "demae"), "cdc", "test") is False
+    assert store.drop_dead_slot(server.url("keeper", "demae"), "cdc", "test") is False
 
 
 def test_right_to_replicate_may_be_a_role(server: TestServer, admin: str) -> None:

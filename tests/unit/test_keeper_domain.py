@@ -113,4 +113,11 @@ def assert_closed_loop(steps: list[tuple[float, str, bool]], decide: Due) -> Non
 )
 def test_one_repair_for_each_fault(slot: Slot | None, connector: Connector | None, wanted: Repair | None) -> None:
     """What a person paused stays paused; what FAILED is restarted; a lost slot goes first."""
-    assert repair(slot, connector) == wanted
+    assert repair(slot, connector, published=True) == wanted
+
+
+def test_slot_without_a_publication_is_dropped() -> None:
+    """Nothing that is written meanwhile would come out of it; without a slot there is nothing to do yet."""
+    connector = Connector("RUNNING", ["RUNNING"])
+    assert repair(Slot("reserved", True, 0), connector, published=False) is Repair.DROP_SLOT
+    assert repair(None, None, published=False) is None
