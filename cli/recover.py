@@ -2,7 +2,7 @@
 
 import getpass
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import psycopg
 import typer
@@ -13,6 +13,7 @@ from runtime import reach
 from runtime.errors import Refusal
 
 ASK = "INSERT INTO api.recovery (who) VALUES (%s) RETURNING asked"
+WITHDRAW = "UPDATE api.recovery SET ended = now(), refused = 'withdrawn' WHERE asked = %s AND ended IS NULL"
 ANSWER = "SELECT versions, refused FROM api.recovery WHERE asked = %s AND ended IS NOT NULL"
 LOOK_SECONDS = 0.5
 console = Console(highlight=False, soft_wrap=True)
@@ -35,17 +36,25 @@ def recover(
 
 
 def told(db: psycopg.Connection, patience: float) -> None:
-    """Asks, waits for the answer, and prints it. Raises CommandError."""
+    """Asks, waits for the answer, and prints it; a word that nobody followed is withdrawn. Raises CommandError."""
     asked = db.execute(ASK, [getpass.getuser()]).fetchone()
+    try:
+        versions, refused = answered(db, asked, patience)
+    finally:
+        db.execute(WITHDRAW, asked)
+    if refused:
+        raise CommandError(f"Given up: {refused}. What was taken back before it is in the tables.")
+    console.print(f"{versions} versions of orders are taken back from the log. `./demae rebuild` compares them all.")
+
+
+def answered(db: psycopg.Connection, asked: Any, patience: float) -> tuple[int | None, str | None]:
+    """Versions taken back, or why not. Raises CommandError when nobody answers."""
     end = time.monotonic() + patience
     while (answer := db.execute(ANSWER, asked).fetchone()) is None:
         if time.monotonic() > end:
             raise CommandError(
-                "api-projector has not answered: does it run (`./demae doctor`)? It obeys when it starts, only then: "
-                "`./demae stop api-projector`, `./demae start api-projector`. The word stands."
+                "api-projector has not answered. It takes back what is missing while it waits at its start, and only "
+                "then: `./demae doctor` shows whether it does."
             )
         time.sleep(LOOK_SECONDS)
-    versions, refused = answer
-    if refused:
-        raise CommandError(f"Given up: {refused}. What was taken back before it is in the tables.")
-    console.print(f"{versions} versions of orders are taken back from the log. `./demae rebuild` compares them all.")
+    return answer[0], answer[1]

@@ -159,21 +159,21 @@ def look(settings: ApiSettings, *, obey: bool) -> str | None:
             return None
         try:
             memory = Memory(database, past, settings.allowances)
-            gap = memory.gap()
-            return _obeyed(database, memory, gap) if gap and obey else gap
+            return _obeyed(database, memory) if obey else memory.gap()
         except Transient as error:
             return str(error)
 
 
-def _obeyed(database: Database, memory: Memory, gap: str) -> str | None:
-    """Recovers when it was asked for; -> what is still missing."""
+def _obeyed(database: Database, memory: Memory) -> str | None:
+    """Recovers when it was asked for, and there is something; -> what is still missing."""
+    gap = memory.gap()
     with database.transaction() as tx:
         wish = recovered.asked(tx)
     if wish is None:
         return gap
     versions, refused = None, None
     try:
-        versions = memory.recover()
+        versions = memory.recover() if gap else 0
         log.warning("took back what the tables had forgotten", event_key="recovery.done", versions=versions)
     except Fatal as error:
         refused = str(error)

@@ -7,11 +7,14 @@ from typing import Any
 import psycopg
 import pytest
 from confluent_kafka import Producer
+from typer.testing import CliRunner
 
 from api import recovery
 from api.events import PaymentCompleted, PaymentRefunded
 from api.settings import ApiSettings
 from chassis.topics import create_topics
+from cli.app import app as cli_app
+from cli.errors import CommandError
 from ground.waiting import until
 from replay import rebuilding
 from replay.journal import opened
@@ -218,6 +221,22 @@ async def test_records_of_nobody_are_passed_over(house: House, log: Log) -> None
     for key in ("strange", "0199d2a0-0000-7000-8000-000000000001"):
         log.say(recovery.JOURNAL, key, "{}", headers)
     assert log.look(house.url) is None
+
+
+async def test_word_on_whole_tables_is_followed_at_once(house: House, log: Log) -> None:
+    """Nothing was missing, nothing is taken, and the word does not wait for another day."""
+    await accepted(house)
+    log.publish(house)
+    house.ask(WISH)
+    assert log.look(house.url, obey=True) is None
+    assert house.ask(ENDED) == [(0, None)]
+
+
+def test_word_that_nobody_follows_is_withdrawn(house: House) -> None:
+    """Else it would be obeyed after some later restore."""
+    told = CliRunner().invoke(cli_app, ["recover", "--patience", "1"], env={"DATABASE_URL": house.url})
+    assert isinstance(told.exception, CommandError)
+    assert house.ask(ENDED) == [(None, "withdrawn")]
 
 
 def test_broker_that_is_away_is_not_waited_for(house: House) -> None:
