@@ -107,6 +107,7 @@ def problem(answer: httpx.Response) -> tuple[int, str, str | None]:
         ({"items": [{"itemId": "soba"}]}, (400, "BAD_USER_INPUT", None)),
         ({"items": [{"itemId": "soba", "quantity": 2**70}]}, (422, "INVALID_INPUT", "items.0.quantity")),
         ({"tip": 5}, (400, "BAD_USER_INPUT", None)),
+        ({"items": [{"itemId": "soba", "quantity": 1, "note": "hot"}]}, (400, "BAD_USER_INPUT", None)),
         ({"who": None}, (401, "UNAUTHENTICATED", None)),
         ({"who": KEN}, (403, "FORBIDDEN", None)),
         ({"who": HELP}, (403, "FORBIDDEN", None)),
