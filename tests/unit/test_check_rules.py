@@ -173,6 +173,20 @@ def shown_what_never_was(forged: Forgery) -> None:
     forged.add(f.Seen(0, 7, 90, BEGAN + 20, coalesced=False, shown=Shown(ORDER, 8, "DELIVERED")))
 
 
+def shown_late(forged: Forgery) -> None:
+    """The last version took two minutes to the stream."""
+    forged.change(forged.of(f.Seen)[-1], at=BEGAN + 130)
+    forged.change(forged.of(f.Watched)[0], ended=BEGAN + 131)
+
+
+def made_twice(forged: Forgery) -> None:
+    """One event made two versions."""
+    second = forged.of(f.JournalRow)[3]
+    first = forged.of(f.JournalRow)[2]
+    forged.change(forged.of(f.Pushed)[3], id=first.id)
+    forged.change(second, id=first.id)
+
+
 def silent(forged: Forgery) -> None:
     """The stream was open for ten minutes, and showed nothing but the first version."""
     forged.drop(*forged.of(f.Seen)[1:])
@@ -235,6 +249,7 @@ BREAKS: dict[str, tuple[Sequence[Step], Break, set[str]]] = {
     "version shown that never was": (DELIVERED, shown_what_never_was, {"I8"}),
     "completed too early": (DELIVERED, dropped(lambda made: made.of(f.Seen)[-1]), {"I8"}),
     "stream silent": (DELIVERED, silent, {"I8"}),
+    "shown late": (DELIVERED, shown_late, {"I8"}),
     "stale read": (DELIVERED, added(called("read", 3, 4)), {"I8"}),
     "read went back": (
         DELIVERED,
@@ -249,6 +264,7 @@ BREAKS: dict[str, tuple[Sequence[Step], Break, set[str]]] = {
     # I12
     "document not the fold": (DELIVERED, other_bytes, {"I12"}),
     "state not the journal": (DELIVERED, other_state, {"I12"}),
+    "one event, two versions": (DELIVERED, made_twice, {"I12"}),
     "event not folded": (CANCELLED, settlement_not_folded, {"I12"}),
     # I15
     "fired directly": (
@@ -320,6 +336,13 @@ def shown_later(forged: Forgery) -> None:
     forged.add(f.Seen(0, 7, 90, NOW, coalesced=False, shown=LATER))
 
 
+def drained(forged: Forgery) -> None:
+    """An event lay parked for an hour: its fact is old, its version was made when it was released."""
+    last = forged.of(f.JournalRow)[-1]
+    forged.change(last, at=last.at - 3600)
+    forged.change(forged.of(f.Watched)[0], began=BEGAN - 3700)
+
+
 AGAIN: Sequence[Step] = (*DELIVERED[:4], ("delivery", DeliveryAssigned(2, "c-02")), *DELIVERED[4:])
 HARMLESS: dict[str, tuple[Sequence[Step], Break]] = {
     "record repeated": (DELIVERED, added(REPEAT)),
@@ -330,6 +353,7 @@ HARMLESS: dict[str, tuple[Sequence[Step], Break]] = {
     "former courier saw its versions": (AGAIN, reassigned),
     "support watches": (DELIVERED, watched("anna", "support")),
     "coalesced and declared": (DELIVERED, coalesced),
+    "drained after an hour": (DELIVERED, drained),
     "shown behind the snapshot": (DELIVERED, shown_later),
     "written behind the snapshot": (
         DELIVERED,

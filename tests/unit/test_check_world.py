@@ -158,6 +158,15 @@ def test_poison_is_parked_by_all_who_read_it() -> None:
     assert poisoned(parked("api"), gone) == {}
 
 
+def test_poison_is_no_fact() -> None:
+    """A record that says it is an end of the order, and cannot be read, ended nothing."""
+    end = f.Poisoned("huge", "orders.events", PARTITION, 500, "p", "order_cancelled", "api", None)
+    forged = sound()
+    forged.add(end, f.Event(PARTITION, 500, "p", "order_cancelled", "api", 1, "x", NOW - 9, settled=True))
+    forged.add(*(parked(who) for who in ("payment", "delivery", "restaurant")))
+    assert broken(forged) == {}
+
+
 def test_events_behind_poison_are_no_heads() -> None:
     """I11: later events of the key wait behind it; a head that nobody poisoned is a breach."""
     both = (parked("api"), parked("delivery"))

@@ -205,8 +205,9 @@ class Case:
 
     @cached_property
     def events(self) -> list[Event]:
-        """The same without repeats: what a consumer handles."""
-        return first_of_each(self.records)
+        """The same without repeats, and without what was put there on purpose: the facts that were told."""
+        injected = {(poison.partition, poison.offset) for poison in self.poison}
+        return first_of_each([one for one in self.records if (one.partition, one.offset) not in injected])
 
     @cached_property
     def pushed(self) -> list[Pushed]:

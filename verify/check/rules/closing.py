@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from check import contract
 from check.case import Breach, Case, Document, World
 from check.facts import Event
-from check.rules.log import injected
 
 SETTLING = frozenset(contract.SETTLEMENTS.values())
 RETOLD = frozenset({"deadline_passed"})  # may be asked again
@@ -16,9 +15,8 @@ NAMED_BY = {"payment_failed": "attempt", "payment_retry_requested": "attempt", "
 
 def once(case: Case, _world: World) -> Iterator[Breach]:
     """I7: each fact is emitted once, and a cancelled order is settled by exactly one."""
-    foreign = injected(case)
-    told = [event for event in case.events if (event.partition, event.offset) not in foreign]
-    for (kind, which), times in Counter(_identity(case, event) for event in told if event.type not in RETOLD).items():
+    told = [event for event in case.events if event.type not in RETOLD]
+    for (kind, which), times in Counter(_identity(case, event) for event in told).items():
         if times > 1:
             yield Breach("I7", case.id, f"{kind}{which} was emitted {times} times, under different ids")
     settlements = [event.type for event in told if event.type in SETTLING]

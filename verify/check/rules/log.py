@@ -15,15 +15,8 @@ def told(case: Case, world: World) -> Iterator[Breach]:
         yield Breach("I5", case.id, sentence)
 
 
-def injected(case: Case) -> set[tuple[int, int]]:
-    """(Partition, offset) of what was put into the log on purpose."""
-    return {(poison.partition, poison.offset) for poison in case.poison}
-
-
 def _events(case: Case, world: World) -> Iterator[str]:
-    foreign = injected(case)
-    own = [event for event in case.events if (event.partition, event.offset) not in foreign]
-    for event in own:
+    for event in case.events:
         row = case.written.get(event.id)
         if row is not None and _differs(event, row):
             yield f"{_name(event)} is not what {row.service} wrote"
@@ -33,7 +26,7 @@ def _events(case: Case, world: World) -> Iterator[str]:
     for row in case.outbox:
         if row.id not in ids:
             yield f"lost event: {row.type} {row.id} of {row.service} (seq {row.seq}) never came out"
-    if len({event.partition for event in own}) > 1:
+    if len({event.partition for event in case.events}) > 1:
         yield "one key's records lie in several partitions"
 
 

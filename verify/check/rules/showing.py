@@ -69,7 +69,9 @@ def _late(case: Case, world: World, watch: Watched, version: int, until: float) 
     """A stream that is open shows what is made, or was made before it, within a while."""
     if watch.listed or not 0 < version <= len(case.journal):
         return
-    began = max(case.journal[version - 1].at, watch.began)
+    # A row's time is that of its fact, which may have been parked for long: it was made when it came out.
+    made = min((record.at for record in case.pushed if record.version == version), default=case.journal[version - 1].at)
+    began = max(made, watch.began)
     late = until - began - _disturbed(world, began, until)
     if late > world.late_seconds:
         yield f"version {version} was not shown for {late:.1f} s, while the stream was open"
