@@ -16,13 +16,16 @@ ROUNDS = 2
 
 @dataclass(frozen=True)
 class Outage:
-    """503 to every call for `seconds`. `gone` is how long after it the last order from before its end was delivered."""
+    """503 to every call for `seconds`. `paid` and `gone`: how long after it the last order from before its end was paid
+    and delivered.
+    """
 
     rate: float
     seconds: float
     orders: int
     lost: int
     calls: int
+    paid: float
     gone: float
 
 
@@ -42,10 +45,13 @@ async def unavailable(stage: Stage, rate: float, seconds: float) -> Outage:
     healed = time.time() + seconds
     orders = await stage.play(f"503 for {seconds:.0f} s", rate, seconds + min(seconds, AFTER_SECONDS))
     calls = (await stage.do(faults.look))["done"].get("unavailable", 0)
-    delivered = [order.delivered_at for order in orders if order.due < healed]
-    gone = max((at for at in delivered if at is not None), default=healed) - healed
+    waited = [order for order in orders if order.due < healed]
+    facts = stage.truth.journal(stage.marks)
+    paid = [fact.at for order in waited for fact in facts.get(order.id, ()) if fact.type == "payment_completed"]
+    delivered = [order.delivered_at for order in waited if order.delivered_at is not None]
     lost = sum(order.delivered_at is None for order in orders)
-    return Outage(rate, seconds, len(orders), lost, calls, gone)
+    gone = [max(moments, default=healed) - healed for moments in (paid, delivered)]
+    return Outage(rate, seconds, len(orders), lost, calls, *gone)
 
 
 async def hanging(stage: Stage, rate: float, seconds: float) -> Compared:

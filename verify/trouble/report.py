@@ -43,6 +43,7 @@ def outage(found: Outage) -> dict[str, float]:
         "lost": found.lost,
         "seconds": found.seconds,
         "calls_per_s": round(found.calls / found.seconds, 2),
+        "backlog_paid_s": round(found.paid, 1),
         "backlog_gone_s": round(found.gone, 1),
     }
 
@@ -74,7 +75,7 @@ def of_outage(found: Outage) -> Table:
     table.add_row("orders", str(found.orders))
     table.add_row("lost", str(found.lost))
     table.add_row("calls a second meanwhile", f"{found.calls / found.seconds:.2f}")
-    table.add_row("backlog gone after", f"{found.gone:.1f} s")
+    table.add_row("backlog paid, delivered after", f"{found.paid:.1f} s, {found.gone:.1f} s")
     return table
 
 
