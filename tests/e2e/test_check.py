@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chaos.stories import Story
 from chaos.town import Target, Town
 from check.history import Recorder
 from ground.stack import Stack
@@ -27,6 +28,16 @@ ALLOWANCES = {
 }
 
 
+async def ends(*stories: Story) -> None:
+    """Until all of them are told to their end, or for long enough: what is missing is the check's word."""
+    for story in stories:
+        deadline = time.monotonic() + ENDED_SECONDS
+        while not story.over:
+            await asyncio.sleep(0.1)
+            if time.monotonic() > deadline:
+                return
+
+
 async def play(stack: Stack, histories: Path) -> int:
     """Customers, kitchens and couriers with all their whims; -> the orders that were not told to their end."""
     with Recorder(histories / "town.jsonl", "town") as recorder:
@@ -34,9 +45,7 @@ async def play(stack: Stack, histories: Path) -> int:
         town = Town(Target(stack.url, stack.jwt_secret, seed=int(time.time())), recorder)
         await town.begin()
         await town.arrive(RATE, SECONDS)
-        deadline = time.monotonic() + ENDED_SECONDS
-        while town.unsettled() and time.monotonic() < deadline:
-            await asyncio.sleep(0.2)
+        await ends(*town.stories)
         await town.end()
         return len(town.unsettled())
 
@@ -69,9 +78,7 @@ async def test_one_order_is_told_in_full(stack: Stack, tmp_path: Path) -> None:
         town = Town(Target(stack.url, stack.jwt_secret, seed=int(time.time()) + 1), recorder)
         await town.begin()
         await town.arrive(1, 1)
-        deadline = time.monotonic() + ENDED_SECONDS
-        while not town.stories[0].over and time.monotonic() < deadline:
-            await asyncio.sleep(0.1)
+        await ends(*town.stories)
         await town.end()
     order = town.stories[0].id
     told = await asyncio.to_thread(programs.run, stack, "check", "--order", order, "--histories", str(tmp_path))
