@@ -71,6 +71,7 @@ def test_wrong_story_is_short() -> None:
         ("replace_leavers", "I7: a courier who left keeps an order"),
         ("believe_pick_up", "I7: an order is not with who picked it up"),
         ("gone_is_gone", "I7: stock grew"),
+        ("newest_word", "I7: stock is lost"),
         ("one_allowance", "I2: another card prolonged the wait"),
         ("in_order", "crash: UnknownOrderError: the order was never created"),
     ],

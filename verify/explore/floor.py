@@ -132,7 +132,8 @@ class Restaurant(Service):
         return not self.rules.remember_closed and ends and (ticket is None or not ticket.held)
 
     def _shelf(self, place: tuple[str, str]) -> restaurant_shelves.Shelf:
-        return restaurant_shelves.Shelf(self.stock[place], self.kitchens[place[0]], self.counted_at.get(place))
+        counted_at = self.counted_at.get(place) if self.rules.newest_word else None
+        return restaurant_shelves.Shelf(self.stock[place], self.kitchens[place[0]], counted_at)
 
     def _save(self, shelves: restaurant_shelves.Shelves, said: Sequence[Said]) -> None:
         for order_id, ticket in shelves.changed.items():

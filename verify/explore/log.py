@@ -32,6 +32,8 @@ class Rules:
     """Who picked up has the order, whoever was assigned meanwhile."""
     gone_is_gone: bool = True
     """What the kitchen has not got is not given back when the order ends."""
+    newest_word: bool = True
+    """Of two counts of a dish the one that was said later stands, whichever is read first."""
     one_allowance: bool = True
     """However many cards are tried, the time for them began with the first decline."""
     in_order: bool = True

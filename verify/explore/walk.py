@@ -158,6 +158,9 @@ class Walk:
                 yield lambda command=command: self.world.ask(order.id, command)  # type: ignore[misc]
         if order.courier_id and order.status in BEFORE_PICK_UP and self.often(0.3):
             yield lambda: self.world.api.shift(order.courier_id or "", on=False)
+        if order.cancellation and order.cancellation.reason == "OUT_OF_STOCK" and self.often(0.3):
+            item, n = self.dice.choice(order.items).item_id, self.dice.randrange(1, 4)
+            yield lambda: self.world.api.count(order.restaurant_id, item, n)
 
     def _wishes(self, order: api_rules.Order) -> Iterator[tuple[api_rules.Command, float]]:
         """Each with the chance that somebody tries it now, whatever the order's status."""
