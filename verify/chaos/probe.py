@@ -56,7 +56,7 @@ class Probe:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 at = await SIGNS[part](self, since)
-            except psycopg.Error:
+            except (psycopg.Error, TimeoutError):  # a frozen server says nothing at all
                 await self.close()
             else:
                 if at is not None:
