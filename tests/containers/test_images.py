@@ -195,10 +195,10 @@ def test_arguments_reach_program() -> None:
 
 
 def test_edge_serves_our_files() -> None:
-    """The screens, and in development GraphiQL with each of its scripts, without a capability."""
+    """The screens, the REST document, and in development GraphiQL with its scripts, without a capability."""
     open_too = throwaway.environment(EXTRAS="/edge/graphiql.caddy")
     with throwaway.started(images.tag("edge"), more=[*throwaway.HARDENED, *open_too]) as edge:
-        wanted = ["/", "/watch.js", "/graphiql/", *(f"/graphiql/scripts/{name}" for name in SCRIPTS)]
+        wanted = ["/", "/watch.js", "/openapi.yaml", "/graphiql/", *(f"/graphiql/scripts/{name}" for name in SCRIPTS)]
         for path in wanted:
             edge.does("wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:8000{path}")
         code, seconds = edge.stop()
