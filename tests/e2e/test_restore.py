@@ -87,7 +87,7 @@ def restore(stack: LocalStack, copy: Path) -> None:
 
 async def test_nothing_published_is_forgotten(system: LocalStack) -> None:
     """api waits, with a sentence; after `demae recover` every order is where its people saw it, charged once."""
-    for courier in ("c-01", "c-02"):
+    for courier in ("c-01", "c-02", "c-03", "c-04"):
         async with as_(system, courier, "courier") as client:
             await client.start_shift()
     done, under_way = await cooked(system, "ann"), await cooked(system, "bob")
