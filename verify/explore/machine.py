@@ -128,10 +128,10 @@ class Explorer(RuleBasedStateMachine):
         self.steps += 1
         self.world.log.repeat(rows)
 
-    @rule(rounds=few)
-    def all_goes_well(self, rounds: int) -> None:
+    @rule(rounds=few, bank_says_yes=st.booleans())
+    def all_goes_on(self, rounds: int, bank_says_yes: bool) -> None:
         for _ in range(rounds):
-            self.steps += self.world.go_on()
+            self.steps += self.world.go_on(yes=bank_says_yes)
 
     @rule(name=services, limit=few, number=any_of_them)
     def read(self, name: str, limit: int, number: int) -> None:

@@ -86,7 +86,7 @@ class World:
 
     # -- all at once ---------------------------------------------------------------------------------------------
 
-    def go_on(self) -> int:
+    def go_on(self, *, yes: bool) -> int:
         """The log, the services, the bank and the timers do what they have to do; -> in how many moves."""
         moves = 0
         while self.log.lags:
@@ -98,7 +98,7 @@ class World:
                 moves += 1
         for flight in [one for one in self.payment.flights if one.order_id not in self.payment.locked]:
             if flight.said is None:
-                self.answer(flight, yes=True)
+                self.answer(flight, yes=yes)
             self.payment.settle(flight)
             moves += 1
         if self.delivery.searching():
