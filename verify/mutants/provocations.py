@@ -56,6 +56,11 @@ class Stage:
             await asyncio.sleep(apart)
         return found
 
+    async def cancelled(self, stories: Sequence[Story]) -> None:
+        """Their customers cancel them, all at once."""
+        desk, town = self.town.desk, self.town
+        await asyncio.gather(*(desk.act(town.customer(one), "cancelOrder", one.id) for one in stories))
+
     async def until(self, condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
         """Waits for it on the event loop, and goes on without it after a while: what is missing is the check's word."""
         deadline = asyncio.get_running_loop().time() + seconds
@@ -129,9 +134,7 @@ async def cancels(stage: Stage) -> None:
         ids = [story.id for story in stories]
         await stage.until(lambda: db.execute(WITH_INTENT, [ids]).fetchone() == (len(ids),))
         async with stage.frozen("connect"):
-            await asyncio.gather(
-                *(stage.town.desk.act(stage.town.customer(one), "cancelOrder", one.id) for one in stories)
-            )
+            await stage.cancelled(stories)
             await stage.until(lambda: db.execute(CHARGED, [ids]).fetchone() == (len(ids),), 5)
 
 
@@ -174,10 +177,12 @@ async def poison(stage: Stage) -> None:
 
 
 async def lost_slot(stage: Stage) -> None:
-    """The slot is dropped while Connect stands and orders are placed: what it kept is read from the tables again."""
+    """The slot is dropped while Connect stands, behind orders and their cancels: both are read from the tables again."""
 
     async def lose() -> None:
-        await stage.orders([Wish()] * 6)
+        stories = await stage.orders([Wish()] * 6)
+        await stage.until(lambda: all(story.id for story in stories))
+        await stage.cancelled(stories)
         with psycopg.connect(stage.stack.database_url("postgres"), autocommit=True) as db:
             await stage.until(lambda: not db.execute(HELD).fetchone())
             db.execute("SELECT pg_drop_replication_slot('demae')")
