@@ -177,7 +177,7 @@ async def poison(stage: Stage) -> None:
 
 
 async def lost_slot(stage: Stage) -> None:
-    """The slot is dropped while Connect stands, behind orders and their cancels: both are read from the tables again."""
+    """The slot is dropped while Connect stands, behind orders and their cancels: all is read from the tables again."""
 
     async def lose() -> None:
         stories = await stage.orders([Wish()] * 6)
