@@ -28,7 +28,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo; echo "  RUNTIME=local     with up: processes instead of containers (compose: containers); kept with the data"
 	@echo "  WITHOUT=payment   with up: leave a service to you, for a debugger"
-	@echo "  OPEN=1            with up: publish database, broker and Connect of the containers, too"
+	@echo "  OPEN=1            with up: publish database, broker, Connect and provider of the containers, too"
 	@echo "  S=payment         with run, logs, psql: that service"
 	@echo "  MINUTES=15 SEED=1 with chaos: how long, and which schedule of faults"
 	@echo "  ./demae --help    what to ask the running system"
