@@ -27,12 +27,13 @@ from api.events import (
     Reason,
 )
 from check import facts as f
-from check.case import Case, World
+from check.case import Case
 from check.clients import Histories
 from check.history import Shown
 from check.judge import OF_THE_WORLD, of_case
 from check.tables import Slot
 from check.topics import Tick, digest
+from check.world import World
 
 ORDER = "01a210b6-0000-7000-8000-000000000001"
 BEGAN = 1000.0

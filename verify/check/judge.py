@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from check.case import Breach, Case, World
+from check.case import Breach, Case
 from check.rules import Rule, closing, deadlines, keeping, keys, log, money, parking, showing, stock, versions
 from check.spill import Spill
+from check.world import World
 
 KEPT = 20  # breaches of one invariant that are told
 TELL_EVERY = 1000  # cases

@@ -15,11 +15,11 @@ from confluent_kafka import Message
 
 from chassis.kafka import Place
 from check import clients, tables, topics, where
-from check.case import World
 from check.history import files
 from check.spill import Spill
 from check.tables import Range
 from check.topics import Ends, Tick, Topics
+from check.world import World
 
 TICK_SECONDS = 30.0  # without one the log stands: then what it has not told yet counts as lost
 BEFORE_SECONDS = 60.0  # of placing, by the clocks of API and broker

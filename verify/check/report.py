@@ -7,8 +7,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from check.case import World
 from check.judge import HELD, NOT_CHECKED, VIOLATED, Judgement, Verdict
+from check.world import World
 
 STYLES = {HELD: "green", VIOLATED: "bold red", NOT_CHECKED: "yellow"}
 SHOWN = 5

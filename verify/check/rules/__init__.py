@@ -6,7 +6,8 @@ breach. What an order owes while an event of it is parked is judged after the re
 
 from collections.abc import Callable, Iterator
 
-from check.case import Breach, Case, World
+from check.case import Breach, Case
+from check.world import World
 
 Rule = Callable[[Case, World], Iterator[Breach]]
 

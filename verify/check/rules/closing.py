@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from check import contract
-from check.case import Breach, Case, Document, World
+from check.case import Breach, Case, Document
 from check.facts import Event
+from check.world import World
 
 SETTLING = frozenset(contract.SETTLEMENTS.values())
 RETOLD = frozenset({"deadline_passed"})  # may be asked again

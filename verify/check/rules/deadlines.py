@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from check import contract
-from check.case import STANDSTILL_SECONDS, Breach, Case, Document, World, object_of
+from check.case import Breach, Case, Document, object_of
 from check.facts import Event, JournalRow
 from check.topics import Tick
+from check.world import STANDSTILL_SECONDS, World
 
 CLOCKS_SECONDS = 0.25  # that Postgres's and Connect's clocks may differ
 SLACK = 2  # ticks on their way while a version was committed; and a quarter, for a projector that was behind

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from check.case import Breach, World
+from check.case import Breach
+from check.world import World
 
 HEALS_ITSELF = frozenset(
     {"kill", "stop", "pause", "restart", "failpoint", "slot_dropped", "slot_invalidated", "connect_offsets_deleted"}

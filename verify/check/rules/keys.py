@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from check import contract
-from check.case import Breach, Case, Document, World
+from check.case import Breach, Case, Document
 from check.facts import Called
 from check.rules import MARGIN
+from check.world import World
 
 REUSED = "IDEMPOTENCY_KEY_REUSED"
 # A deadline is asked for again every 60 ticks: a wait so far beyond its time has been asked about twice, in vain.

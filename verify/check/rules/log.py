@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from check.case import Breach, Case, World
+from check.case import Breach, Case
 from check.facts import Event, JournalRow, OutboxRow
 from check.topics import JOURNAL, digest
+from check.world import World
 
 PRUNED_SECONDS = 60.0  # around the oldest row that is left, what has been pruned is not known to the second
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from check import contract
-from check.case import Breach, Case, Document, World
+from check.case import Breach, Case, Document
 from check.facts import Charge
 from check.rules import MARGIN
+from check.world import World
 
 CAPTURED, REFUNDED = "payment_intent.succeeded", "refund.created"
 

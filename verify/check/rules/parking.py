@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from chassis.kafka import Place
 from check import contract
-from check.case import Breach, Case, World
+from check.case import Breach, Case
 from check.facts import Poisoned
+from check.world import World
 
 At = tuple[str, str, int, int]
 """(Consumer, topic, partition, offset)."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from check.case import Breach, Case, World
+from check.case import Breach, Case
 from check.facts import Called, Seen, Watched
 from check.history import Shown
 from check.rules import MARGIN
+from check.world import World
 
 
 def subscribed(case: Case, world: World) -> Iterator[Breach]:

@@ -7,9 +7,10 @@ from api.codec import fact_of, text
 from api.domain import Order, evolve
 from chassis.kafka import Place
 from check import contract
-from check.case import Breach, Case, Document, World
+from check.case import Breach, Case, Document
 from check.facts import Event
 from check.topics import JOURNAL
+from check.world import World
 
 
 def gapless(case: Case, world: World) -> Iterator[Breach]:
