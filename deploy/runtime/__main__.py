@@ -36,7 +36,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("command", choices=["up", "down", "clean", "status", "logs", "psql", "run"])
     parser.add_argument("names", nargs="*", help="processes or services; for psql: the role, then psql's own arguments")
     parser.add_argument("--without", default="", help="services to leave out, separated by commas")
-    parser.add_argument("--open", default="", help="1: publish database, broker, Connect and provider too; 0: no longer")
+    parser.add_argument("--open", default="", help="1: publish database, broker, Connect, provider too; 0: no longer")
     parser.add_argument("--no-first-order", action="store_true")
     return parser.parse_args()
 
