@@ -46,6 +46,7 @@ async def play(stack: Stack, histories: Path) -> int:
         await town.begin()
         await town.arrive(RATE, SECONDS)
         await ends(*town.stories)
+        await town.tidy()
         await town.end()
         return len(town.unsettled())
 
@@ -79,6 +80,7 @@ async def test_one_order_is_told_in_full(stack: Stack, tmp_path: Path) -> None:
         await town.begin()
         await town.arrive(1, 1)
         await ends(*town.stories)
+        await town.tidy()
         await town.end()
     order = town.stories[0].id
     told = await asyncio.to_thread(programs.run, stack, "check", "--order", order, "--histories", str(tmp_path))

@@ -108,6 +108,7 @@ async def playing(stack: Stack, histories: Path) -> AsyncIterator[Scene]:
         try:
             await town.begin()
             yield Scene(stack, town, recorder, histories, began)
+            await town.tidy()
         finally:
             await town.end()
 

@@ -8,7 +8,7 @@ from tests.support.journeys import DECLINED, FUNDLESS, VISA, Journey, Play, at, 
 
 QUICK, MANUAL = "bench-kitchen", "chez-margot"
 RATION, QUICHE, BRULEE, STEAK = "ration", "quiche", "creme-brulee", "steak-frites"
-COUNTED = 50  # what the kitchen has again of what had run out
+COUNTED = 100_000_000  # what the kitchen has again of what had run out: as much as was sown, for the tests that follow
 
 # -- what people decide ------------------------------------------------------------------------------------------------
 

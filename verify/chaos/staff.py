@@ -59,6 +59,10 @@ class Staff:
         self._restocking.add(item)
         await asyncio.sleep(RESTOCK_SECONDS)
         self._restocking.discard(item)
+        await self.count(restaurant, item, quantity)
+
+    async def count(self, restaurant: str, item: str, quantity: int) -> None:
+        """The kitchen says how many there are."""
         who = self._desk.principal(restaurant, "restaurant")
         await self._desk.act(who, "setStock", None, itemId=item, quantity=quantity)
 

@@ -14,13 +14,14 @@ from chaos.journeys import RESTAURANTS, Manner, Wish, wish
 from chaos.operations import Answer, Shape
 from chaos.polling import Polling
 from chaos.sockets import Socket
-from chaos.staff import SHELVES, Staff
+from chaos.staff import PLENTY, SHELVES, Staff
 from chaos.stories import Story
 from check.history import Recorder, digest
 
 CUSTOMERS = 12  # each has a socket, which takes a thousand open orders, but for
 POLLING = 2  # who place by POST /orders, and poll
 COURIERS = 150
+SEEDED = 5
 POLLS = 1000  # at once
 PUSHES_KEPT = 20_000
 MENU_SECONDS, MENU_LOOK_SECONDS = 60.0, 0.2
@@ -57,7 +58,7 @@ class Town:
 
     @property
     def couriers(self) -> list[str]:
-        """Their names; the first five are those whom a new system has on shift."""
+        """Their names; the first SEEDED are those whom a new system has on shift."""
         return [f"c-{number:02}" for number in range(1, COURIERS + 1)]
 
     async def begin(self) -> None:
@@ -99,6 +100,11 @@ class Town:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+
+    async def tidy(self) -> None:
+        """For those who use the system next: enough of every dish, and those on shift whom a new system has."""
+        await asyncio.gather(*(self.staff.end_shift(name) for name in self.couriers[SEEDED:]))
+        await asyncio.gather(*(self.staff.count(restaurant, item, PLENTY) for restaurant, item, _ in SHELVES))
 
     async def end(self) -> None:
         """Everybody leaves; what is under way is cut off."""
