@@ -7,6 +7,7 @@ import pytest
 from confluent_kafka import Consumer
 
 from chaos.broker import Broker, BrokerError, Place, open_broker
+from chaos.records import identified
 from chassis.topics import create_topics
 from ground.ports import free_port
 from tests.support.worlds import OwnBroker
@@ -78,3 +79,11 @@ def test_missing_broker_is_an_error() -> None:
     """Nobody listens: said as BrokerError, which a fault may meet."""
     with open_broker(f"127.0.0.1:{free_port()}") as broker, pytest.raises(BrokerError):
         broker.committed("anybody")
+
+
+def test_record_without_an_id_has_no_repeat(broker: Broker, topic: str) -> None:
+    """It would be one more poison that nobody has told of."""
+    for number in range(3):
+        named = [("ce_id", str(number))] if number != 1 else [("ce_type", "order_created")]
+        _, partition, _ = broker.put(topic, "o-1", b"%d" % number, named)
+    assert [one.value() for one in identified(broker.youngest(Place(topic, partition), 10))] == [b"0", b"2"]

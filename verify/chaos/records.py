@@ -1,11 +1,13 @@
 """Records that do not belong into the log: repeats of what is there, and what nobody can handle."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
 from typing import Any
+
+from confluent_kafka import Message
 
 from chaos.broker import Headers, Place, open_broker
 from chaos.faults import Fault
@@ -84,7 +86,12 @@ def repeat(scene: Scene, fault: Fault, dice: Random) -> None:
         with open_broker(scene.stack.kafka_bootstrap) as broker:
             count = broker.partitions(fault.part)
             for partition in dice.sample(range(count), min(count, PARTITIONS)):
-                broker.repeat(broker.youngest(Place(fault.part, partition), REPEATED))
+                broker.repeat(identified(broker.youngest(Place(fault.part, partition), REPEATED)))
         return True
 
     scene.until(repeated, f"records of {fault.part} repeated")
+
+
+def identified(records: Sequence[Message]) -> list[Message]:
+    """Those that say who they are. A repeat of one that does not is no repeat: nobody can know it for one."""
+    return [one for one in records if any(name == "ce_id" for name, _ in one.headers() or [])]
