@@ -198,6 +198,7 @@ BREAKS: dict[str, tuple[Sequence[Step], Break, set[str]]] = {
     "charged twice": (DELIVERED, added(CAPTURED), {"I1"}),
     "never charged": (DELIVERED, dropped(lambda made: made.of(f.Charge)[0]), {"I1"}),
     "charged too much": (DELIVERED, replaced(f.Charge, amount=TOTAL + 1), {"I1"}),
+    "charged in another currency": (DELIVERED, replaced(f.Charge, currency="jpy"), {"I1"}),
     "refunded though delivered": (DELIVERED, added(REFUNDED), {"I1"}),
     "money kept": (CANCELLED, dropped(lambda made: made.of(f.Charge)[1]), {"I1"}),
     "more went back": (CANCELLED, added(REFUNDED), {"I1"}),
@@ -346,6 +347,7 @@ def drained(forged: Forgery) -> None:
 AGAIN: Sequence[Step] = (*DELIVERED[:4], ("delivery", DeliveryAssigned(2, "c-02")), *DELIVERED[4:])
 HARMLESS: dict[str, tuple[Sequence[Step], Break]] = {
     "record repeated": (DELIVERED, added(REPEAT)),
+    "charged in its currency": (DELIVERED, replaced(f.Charge, currency="eur")),
     "refused": (DELIVERED, added(called("cancelOrder", 3, 4, outcome="refused", code="TOO_LATE"))),
     "of unknown outcome": (DELIVERED, added(called("cancelOrder", 3, 0, outcome="unknown"))),
     "deadline asked in vain": (DELIVERED, told("api", DeadlinePassed(2), 6.5)),

@@ -1,5 +1,6 @@
 """Client histories and the provider's log into the spill: calls with their answers, pushes with their watches."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from check.spill import Spill, subject
 from check.tables import Range
 
 ORDERS_TOPIC = "orders.events"
+NO_ORDER = "(no order)"
+"""The case of money that moved for an intent which names no order."""
 
 
 @dataclass
@@ -46,6 +49,10 @@ class Histories:
     """The time of the last line of all."""
 
 
+class _Answer(msgspec.Struct, frozen=True):
+    currency: str = ""
+
+
 class _Line(msgspec.Struct):
     at: float
     type: str
@@ -54,10 +61,15 @@ class _Line(msgspec.Struct):
     intent: str | None = None
     order_id: str | None = None
     amount: int | None = None
+    """That moved."""
+    body: _Answer = _Answer()
 
 
 def copy_log(log: Path, size: int, wanted: Range, spill: Spill) -> int:
-    """The first `size` bytes of the provider's log into the spill; -> lines about orders."""
+    """The first `size` bytes of the provider's log into the spill; -> lines that were copied.
+
+    Raises msgspec.DecodeError for a line that is none.
+    """
     decode, copied, read = msgspec.json.Decoder(_Line).decode, 0, 0
     with log.open("rb") as file:
         for raw in file:
@@ -65,12 +77,24 @@ def copy_log(log: Path, size: int, wanted: Range, spill: Spill) -> int:
             if read > size or not raw.endswith(b"\n"):
                 break
             line = decode(raw)
-            if line.order_id is None or not wanted.holds(line.order_id):
+            if not _wants(wanted, line):
                 continue
-            charge = facts.Charge(line.at, line.type, line.intent, line.amount or 0, line.path, line.status)
-            spill.add(subject("order", line.order_id), *facts.write(charge))
+            moved = (line.amount or 0, line.path, line.status, line.body.currency)
+            charge = facts.Charge(line.at, line.type, line.intent, *moved)
+            spill.add(subject("order", line.order_id or NO_ORDER), *facts.write(charge))
             copied += 1
     return copied
+
+
+def _wants(wanted: Range, line: _Line) -> bool:
+    if line.order_id is not None:
+        return wanted.holds(line.order_id)
+    return bool(line.amount) and line.at >= began(wanted)
+
+
+def began(wanted: Range) -> float:
+    """From when on everything is looked at, whether it names an order or not; infinite where one order is."""
+    return int(wanted.since.replace("-", "")[:12], 16) / 1000 if wanted.until == Range().until else math.inf
 
 
 def copy_histories(files: Sequence[Path], wanted: Range, spill: Spill) -> Histories:

@@ -147,6 +147,8 @@ class Charge(Fact, frozen=True):
     amount: int
     path: str
     status: int
+    currency: str = ""
+    """ISO 4217, small letters; empty where the answer names none."""
 
 
 class Called(Fact, frozen=True):

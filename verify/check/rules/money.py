@@ -24,6 +24,8 @@ def _wrong(case: Case, world: World, captures: list[Charge], refunds: list[Charg
         yield f"double charge: the provider captured {len(captures)} times ({_amounts(captures)})"
     before = world.now - MARGIN
     now = case.now
+    if now is not None and (others := {line.currency for line in captures} - {"", now.currency.lower()}):
+        yield f"the provider captured {', '.join(sorted(others))}, the order is in {now.currency}"
     if now is None:
         if any(line.at < before for line in captures):
             yield "the provider captured money for an order that does not exist"

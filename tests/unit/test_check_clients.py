@@ -1,0 +1,52 @@
+"""What the provider's log and histories say comes to the cases that it is about, and names what it is not about."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from check import clients
+from check.case import Case
+from check.facts import Charge
+from check.judge import of_case
+from check.spill import Spill
+from check.tables import Range
+from tests.support.forgery import ORDER, world
+
+SINCE = Range(since="00000000-07d0-0000-0000-000000000000")  # two seconds behind the epoch
+
+
+def charged(folder: Path, wanted: Range, **members: Any) -> list[Case]:
+    """The cases that a log of one capture makes."""
+    said = {"at": 3.0, "type": "payment_intent.succeeded", "path": "/confirm", "status": 200, "intent": "pi_1"}
+    log = folder / "log.jsonl"
+    log.write_text(json.dumps({**said, "amount": 1250, "body": {"currency": "eur", "id": "pi_1"}, **members}) + "\n")
+    spill = Spill(folder)
+    assert clients.copy_log(log, log.stat().st_size, wanted, spill) == spill.lines
+    return [Case.of(*one) for one in spill.cases()]
+
+
+def test_capture_brings_its_currency(tmp_path: Path) -> None:
+    """It stands in the provider's answer; an answer that is a refusal has none."""
+    [case] = charged(tmp_path, Range(), order_id=ORDER)
+    assert (case.id, case.charges) == (
+        ORDER,
+        [Charge(3.0, "payment_intent.succeeded", "pi_1", 1250, "/confirm", 200, "eur")],
+    )
+    [case] = charged(tmp_path, Range(), order_id=ORDER, body={"error": {"code": "card_declined"}})
+    assert case.charges[0].currency == ""
+
+
+@pytest.mark.parametrize("wanted", [Range(), SINCE], ids=["all", "since"])
+def test_capture_for_no_order_is_red(tmp_path: Path, wanted: Range) -> None:
+    """I1: an intent that names no order and was captured is money that nobody owes."""
+    [case] = charged(tmp_path, wanted)
+    assert [breach.invariant for breach in of_case(case, world())] == ["I1"]
+
+
+def test_money_of_others_is_left_out(tmp_path: Path) -> None:
+    """What was captured before the time looked at, or beside the one order; and what moved no money."""
+    assert charged(tmp_path, SINCE, at=1.0) == []
+    assert charged(tmp_path, Range(ORDER, ORDER)) == []
+    assert charged(tmp_path, Range(), type="payment_intent.created", amount=None) == []
