@@ -90,8 +90,8 @@ def main(  # noqa: PLR0913, PLR0917 - a command's options
 
 
 def _judged(evidence: look.Evidence, wanted: look.Wanted, say: Progress) -> judge.Judgement:
-    whole = wanted.ids.everything
-    shelf = stock.Shelf(stock.planted()) if whole else None
+    evidence.world.wanted = wanted.ids
+    shelf = stock.Shelf(stock.planted()) if wanted.ids.everything else None
     return judge.judge(evidence.spill, evidence.world, shelf, say)
 
 

@@ -92,9 +92,14 @@ def _wants(wanted: Range, line: _Line) -> bool:
     return bool(line.amount) and line.at >= began(wanted)
 
 
+def of_one(wanted: Range) -> bool:
+    """One order is looked at, and nothing else."""
+    return wanted.until != Range().until
+
+
 def began(wanted: Range) -> float:
     """From when on everything is looked at, whether it names an order or not; infinite where one order is."""
-    return int(wanted.since.replace("-", "")[:12], 16) / 1000 if wanted.until == Range().until else math.inf
+    return math.inf if of_one(wanted) else int(wanted.since.replace("-", "")[:12], 16) / 1000
 
 
 def copy_histories(files: Sequence[Path], wanted: Range, spill: Spill) -> Histories:
@@ -188,7 +193,7 @@ class _File:
         )
         if order := call.order or (shown.order if shown else None):
             self._add(order, fact)
-        if call.do == "placeOrder" and self._wanted.everything:
+        if call.do == "placeOrder" and not of_one(self._wanted):
             self._spill.add(subject("wish", f"{call.by} {call.key}"), *facts.write(fact))
 
     def _watch(self, watch: Line, end: Line | None) -> None:

@@ -18,7 +18,7 @@ HELD, VIOLATED, NOT_CHECKED = "held", "VIOLATED", "not checked"
 
 @dataclass(frozen=True)
 class Invariant:
-    """`needs`: sources without which nothing is judged. `also`: those without which only a part of it is."""
+    """`needs`: what must have been there, or nothing is judged. `also`: without these only a part of it is."""
 
     name: str
     about: str
@@ -31,28 +31,57 @@ def _needs(*sources: str) -> frozenset[str]:
 
 
 INVARIANTS: Sequence[Invariant] = (
-    Invariant("I1", "one capture for a delivered order, none kept for a cancelled", _needs("tables", "provider")),
+    Invariant(
+        "I1",
+        "one capture for a delivered order, none kept for a cancelled",
+        _needs("tables", "provider", "orders"),
+        {"others": "of this order alone"},
+    ),
     Invariant(
         "I2",
         "what was acknowledged exists and comes to an end",
-        _needs("tables"),
+        _needs("tables", "orders"),
         {"histories": "nobody says what was acknowledged", "topics": "a cancelled order that hangs is not seen"},
     ),
-    Invariant("I3", "one key, one order", _needs("tables"), {"histories": "by the tables alone"}),
-    Invariant("I4", "versions are gapless and in order", _needs("tables"), {"topics": "in the journal alone"}),
-    Invariant("I5", "the topic is the outbox", _needs("tables", "topics")),
-    Invariant("I6", "only legal transitions, one end", _needs("tables")),
-    Invariant("I7", "each fact once; what ended is undone once", _needs("tables", "topics")),
-    Invariant("I8", "every version is shown once and in order", _needs("tables", "histories")),
-    Invariant("I9", "nobody sees a stranger's order", _needs("tables", "histories")),
+    Invariant(
+        "I3",
+        "one key, one order",
+        _needs("tables", "orders"),
+        {"histories": "by the tables alone", "others": "a second order of its key is not seen"},
+    ),
+    Invariant(
+        "I4", "versions are gapless and in order", _needs("tables", "orders"), {"topics": "in the journal alone"}
+    ),
+    Invariant(
+        "I5",
+        "the topic is the outbox",
+        _needs("tables", "topics", "records"),
+        {"everything": "without the topics that are not about orders"},
+    ),
+    Invariant("I6", "only legal transitions, one end", _needs("tables", "orders")),
+    Invariant(
+        "I7",
+        "each fact once; what ended is undone once",
+        _needs("tables", "topics", "orders"),
+        {"everything": "without the stock on the shelves"},
+    ),
+    Invariant("I8", "every version is shown once and in order", _needs("tables", "histories", "versions shown")),
+    Invariant(
+        "I9",
+        "nobody sees a stranger's order",
+        _needs("tables", "histories", "versions shown"),
+        {"strangers": "no stranger asked"},
+    ),
     Invariant("I10", "poison stalls its own order only", _needs("tables", "topics")),
     Invariant(
         "I11",
         "parked heads are the poison injected",
         _needs("tables", "histories"),
-        {"poison": "none was injected"},
+        {"poison": "none was injected", "everything": "without keys that are no order's of these"},
     ),
-    Invariant("I12", "the fold of the facts is the documents", _needs("tables"), {"topics": "without the log"}),
+    Invariant(
+        "I12", "the fold of the facts is the documents", _needs("tables", "orders"), {"topics": "without the log"}
+    ),
     Invariant("I13", "the log's retention is bounded and watched", _needs("tables"), {"keeper": "by the slot alone"}),
     Invariant("I14", "recovery needs no hand", _needs("histories"), {"faults": "nothing was disturbed"}),
     Invariant(
@@ -117,7 +146,23 @@ class Judgement:
     """Not settled, because something of theirs is parked."""
     repeats: int = 0
     """Records that came more than once."""
+    records: int = 0
+    shown: int = 0
+    """Versions, by a push or a read."""
+    strangers: int = 0
+    """Who asked for an order and take no part in it."""
     seconds: float = 0.0
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """What there was to look at."""
+        there = {
+            "orders": self.orders,
+            "records": self.records,
+            "versions shown": self.shown,
+            "strangers": self.strangers,
+        }
+        return frozenset(name for name, some in there.items() if some)
 
     @property
     def sound(self) -> bool:
@@ -133,10 +178,13 @@ class Judgement:
                 verdict.breaches.append(breach)
 
 
-def verdicts(world: World) -> dict[str, Verdict]:
-    """Before anything was looked at: what can be judged by these sources at all."""
+SEEN = frozenset({"orders", "records", "versions shown", "strangers"})
+
+
+def verdicts(world: World, seen: frozenset[str] = SEEN) -> dict[str, Verdict]:
+    """What can be judged by these sources at all, if that was `seen` in them."""
     found = {}
-    had = world.sources | world.happened
+    had = world.sources | world.happened | seen
     for invariant in INVARIANTS:
         missing = sorted(invariant.needs - had)
         partly = [why for source, why in invariant.also.items() if source not in had]
@@ -161,6 +209,8 @@ def judge(spill: Spill, world: World, shelf: stock.Shelf | None, tell: Callable[
     whole = (rule(world) for rule in OF_THE_WORLD)
     for breach in itertools.chain(*whole, shelf.breaches(world.stock) if shelf is not None else ()):
         found.note(breach)
+    for name, verdict in verdicts(world, found.seen).items():
+        found.verdicts[name].why, found.verdicts[name].checked = verdict.why, verdict.checked
     found.seconds = time.monotonic() - began
     return found
 
@@ -172,9 +222,13 @@ def of_case(case: Case, world: World) -> Iterator[Breach]:
 
 
 def _count(found: Judgement, case: Case) -> None:
+    found.records += len(case.records)
+    found.shown += sum(not one.coalesced for seen in case.seen.values() for one in seen)
+    found.shown += sum(call.do == "read" and call.shown is not None for call in case.calls)
     if case.order is None:
         return
     found.orders += 1
+    found.strangers += showing.strangers(case)
     found.repeats += len(case.records) - len(case.events)
     if case.now is not None and case.now.settled:
         found.settled += 1

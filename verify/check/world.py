@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from check import contract
-from check.clients import Histories
+from check.clients import Histories, of_one
 from check.facts import Event
-from check.tables import Slot
+from check.tables import Range, Slot
 from check.topics import Ends, Tick
 
 STANDSTILL_SECONDS = 5.0  # between two ticks: the log stood
@@ -21,6 +21,8 @@ class World:
 
     sources: frozenset[str]
     """Of tables, topics, provider, histories: what there is to judge by."""
+    wanted: Range = field(default_factory=Range)
+    """The orders that are looked at."""
     services: Sequence[str] = ()
     now: float = 0.0
     """The moment of the tables' snapshot, by the database's clock."""
@@ -51,8 +53,10 @@ class World:
 
     @property
     def happened(self) -> frozenset[str]:
-        """What there was to survive: poison, faults, a standstill of the log."""
+        """What there was to survive (poison, faults, a standstill of the log), and what was looked at beside orders."""
         there = {
+            "everything": self.wanted.everything,
+            "others": not of_one(self.wanted),
             "poison": self.histories.poison,
             "faults": self.histories.faults,
             "standstill": any(later.at - sooner.at > STANDSTILL_SECONDS for sooner, later in pairwise(self.ticks)),

@@ -112,6 +112,12 @@ def owned(case: Case, _world: World) -> Iterator[Breach]:
             yield Breach("I9", case.id, f"{by} ({role}) was shown version {what.version} of somebody else's order")
 
 
+def strangers(case: Case) -> int:
+    """How often somebody asked for the order who takes no part in it."""
+    asked = [(watch.by, watch.role) for watch in case.watches] + [(call.by, call.role) for call in case.calls]
+    return sum(not _takes_part(case, by, role, Shown(case.id, 1)) for by, role in asked)
+
+
 def _takes_part(case: Case, by: str, role: str, shown: Shown) -> bool:
     """Who may see the newest version sees the order's history: a courier, what was made before its own assignment."""
     if role == "support":
