@@ -12,7 +12,7 @@ from check.spill import Spill, subject
 from check.tables import Range
 from check.world import World
 from tests.support.checking import read
-from tests.support.forgery import ORDER, Forgery, called, sound, world
+from tests.support.forgery import NOW, ORDER, Forgery, called, sound, world
 
 OTHER = "01a210b6-0000-7000-8000-000000000002"
 SINCE = Range(since="01a210b6-0000-7000-8000-000000000000")
@@ -85,6 +85,15 @@ def test_keys_are_judged_with_young_orders(tmp_path: Path, wanted: Range, word: 
     histories = clients.copy_histories([tmp_path / "client.jsonl"], wanted, spill)
     found = judge(spill, world(wanted=wanted, histories=histories, now=0.0), None, lambda _line: None)
     assert found.verdicts["I3"].word == word
+
+
+@pytest.mark.parametrize(("recovered", "why"), [(4970.0, ""), (0.0, "not every recovery was waited for")])
+def test_recovery_takes_a_witness(tmp_path: Path, recovered: float, why: str) -> None:
+    """I14: histories that end soon behind a fault do not tell what became of it, and nor does the verdict."""
+    fault = clients.Fault("kill", "payment", 4960.0, {}, recovered=recovered)
+    around = world(histories=clients.Histories(files=1, faults=[fault], last=NOW))
+    verdict = judged(tmp_path, sound(), around).verdicts["I14"]
+    assert (verdict.word, verdict.why) == (HELD, why)
 
 
 def test_tests_want_orders_that_were_judged() -> None:

@@ -66,11 +66,23 @@ def faults(*those: Fault) -> Histories:
 
 
 def test_fault_without_recovery_is_red() -> None:
-    """I14: what was killed, or started again, works again within minutes; what has no such end is not judged."""
+    """I14: what was killed, crashed, or started again, works again within minutes; others have no such end."""
     assert set(broken_around(world(histories=faults(Fault("kill", "payment", 1000, {}))))) == {"I14"}
+    assert set(broken_around(world(histories=faults(Fault("failpoint", "payment", 1000, {}))))) == {"I14"}
     assert set(broken_around(world(histories=faults(Fault("stop", "connect", 900, {}, healed=1000))))) == {"I14"}
     recovered = Fault("stop", "connect", 900, {}, healed=1000, recovered=1004)
     assert broken_around(world(histories=faults(recovered, Fault("duplicates", "kafka", 900, {})))) == {}
+
+
+def test_late_recovery_is_red() -> None:
+    """I14: a part that came back after an hour had a hand's help, or its users had an hour without it."""
+    late = Fault("kill", "payment", 1000, {}, recovered=4600)
+    assert broken_around(world(histories=faults(late))) == {"I14": ["kill: it recovered only after 3600 s"]}
+
+
+def test_stopped_part_is_not_late() -> None:
+    """I14: what is stopped on purpose does not come back, however long."""
+    assert broken_around(world(histories=faults(Fault("stop", "connect", 900, {})))) == {}
 
 
 def ticking(*gaps: tuple[float, float]) -> list[Tick]:

@@ -83,7 +83,12 @@ INVARIANTS: Sequence[Invariant] = (
         "I12", "the fold of the facts is the documents", _needs("tables", "orders"), {"topics": "without the log"}
     ),
     Invariant("I13", "the log's retention is bounded and watched", _needs("tables"), {"keeper": "by the slot alone"}),
-    Invariant("I14", "recovery needs no hand", _needs("histories"), {"faults": "nothing was disturbed"}),
+    Invariant(
+        "I14",
+        "recovery needs no hand",
+        _needs("histories"),
+        {"faults": "nothing was disturbed", "recoveries": "not every recovery was waited for"},
+    ),
     Invariant(
         "I15",
         "no deadline fires because the log stood",
@@ -178,7 +183,7 @@ class Judgement:
                 verdict.breaches.append(breach)
 
 
-SEEN = frozenset({"orders", "records", "versions shown", "strangers"})
+SEEN = frozenset({"orders", "records", "versions shown", "strangers", "recoveries"})
 
 
 def verdicts(world: World, seen: frozenset[str] = SEEN) -> dict[str, Verdict]:
@@ -209,7 +214,8 @@ def judge(spill: Spill, world: World, shelf: stock.Shelf | None, tell: Callable[
     whole = (rule(world) for rule in OF_THE_WORLD)
     for breach in itertools.chain(*whole, shelf.breaches(world.stock) if shelf is not None else ()):
         found.note(breach)
-    for name, verdict in verdicts(world, found.seen).items():
+    seen = found.seen | ({"recoveries"} if keeping.awaited(world) else set())
+    for name, verdict in verdicts(world, seen).items():
         found.verdicts[name].why, found.verdicts[name].checked = verdict.why, verdict.checked
     found.seconds = time.monotonic() - began
     return found

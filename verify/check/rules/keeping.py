@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 from check.case import Breach
+from check.clients import Fault
 from check.world import World
 
 HEALS_ITSELF = frozenset(
     {"kill", "stop", "pause", "restart", "failpoint", "slot_dropped", "slot_invalidated", "connect_offsets_deleted"}
 )
+LASTING = frozenset({"stop", "pause", "restart"})  # until they are healed
 RECOVERY_SECONDS = 180.0  # behind which a part that was healed counts as one that needs a hand
 MEGABYTE = 1 << 20
 
@@ -33,10 +35,19 @@ def retained(world: World) -> Iterator[Breach]:
 
 
 def recovered(world: World) -> Iterator[Breach]:
-    """I14: every part that was disturbed works again by itself."""
-    for fault in world.histories.faults:
-        since = fault.healed or (fault.began if fault.what == "kill" else 0.0)
-        if fault.what in HEALS_ITSELF and since and not fault.recovered:
-            waited = world.histories.last - since
-            if waited > RECOVERY_SECONDS:
-                yield Breach("I14", fault.part, f"{fault.what}: it has not recovered within {waited:.0f} s")
+    """I14: every part that was disturbed works again by itself, as far as the histories reach."""
+    for fault in _to_heal(world):
+        since = fault.healed or (0.0 if fault.what in LASTING else fault.began)
+        waited = (fault.recovered or world.histories.last) - since
+        if since and waited > RECOVERY_SECONDS:
+            how = "it recovered only after" if fault.recovered else "it has not recovered within"
+            yield Breach("I14", fault.part, f"{fault.what}: {how} {waited:.0f} s")
+
+
+def awaited(world: World) -> bool:
+    """Somebody saw the recovery from every disturbance."""
+    return all(fault.recovered for fault in _to_heal(world))
+
+
+def _to_heal(world: World) -> list[Fault]:
+    return [fault for fault in world.histories.faults if fault.what in HEALS_ITSELF]
