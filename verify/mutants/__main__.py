@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ground.stack_local import local_stack
 from mutants.catalogue import MUTANTS
-from mutants.run import Caught, Theatre, in_order, settings
+from mutants.run import Caught, Theatre, by_provocation, settings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True)
@@ -35,26 +35,28 @@ def main(
         folder.mkdir(parents=True, exist_ok=True)
         with local_stack(**settings(folder)) as stack:
             theatre = Theatre(stack, folder, lambda line: console.print(line, style="dim"))
-            caught = [theatre.kill(name) for name in in_order(names or [])]
+            caught = [one for which in by_provocation(names or []).items() for one in theatre.kill(*which)]
     console.print(table(caught))
     raise typer.Exit(0 if all(one.killed for one in caught) else 1)
 
 
 def listed() -> Table:
     """All that there are."""
-    shown = Table("mutant", "what it does", "provoked by", "must violate", box=None, pad_edge=False)
+    shown = Table("mutant", "what it does", "provoked by", "must be seen by", box=None, pad_edge=False)
     for name, mutant in MUTANTS.items():
-        shown.add_row(name, mutant.about, mutant.provocation, " or ".join(sorted(mutant.caught_by)))
+        must = [f"{invariant}: {' … '.join(words)}" for invariant, words in mutant.caught_by.items()]
+        shown.add_row(name, mutant.about, mutant.provocation, " or ".join(must))
     return shown
 
 
 def table(caught: list[Caught]) -> Table:
     """What became of each."""
-    shown = Table("mutant", "caught by", "seconds", "the first that was seen", box=None, pad_edge=False)
+    shown = Table("mutant", "violated", "seconds", "the first that was seen of it", box=None, pad_edge=False)
     for one in caught:
-        wanted = sorted(MUTANTS[one.name].caught_by & set(one.violated))
-        first = one.violated[wanted[0]][0] if wanted else "nothing"
-        by = ", ".join(sorted(one.violated)) if one.killed else "it lives"
+        by, first = ", ".join(sorted(one.violated)), one.seen
+        if not one.seen:
+            others = "; ".join(f"{name}: {said[0]}" for name, said in one.violated.items())
+            by, first = "it lives", others or "nothing"
         if one.sound:
             by, first = "false alarm", "; ".join(f"{name}: {said[0]}" for name, said in one.sound.items())
         shown.add_row(one.name, by, f"{one.seconds:.0f}", first)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ import uvloop
 
 from chaos.town import Target, Town
 from check.history import Recorder
+from check.judge import NOT_CHECKED
 from ground.stack_local import LocalStack
-from mutants.catalogue import MUTANTS, Mutant
+from mutants.catalogue import MUTANTS
 from mutants.provocations import ALLOWANCES, PROVOCATIONS, Stage
 from runtime.layout import ROOT, SOURCES
 
@@ -39,9 +40,14 @@ class Caught:
     seconds: float
 
     @property
+    def seen(self) -> str:
+        """The sentence that tells of what it does; empty while it lives."""
+        return MUTANTS[self.name].seen(self.violated)
+
+    @property
     def killed(self) -> bool:
-        """The check saw it, by what it breaks, and saw nothing where nothing was wrong."""
-        return bool(MUTANTS[self.name].caught_by & set(self.violated)) and not self.sound
+        """The check saw it, by what it does, and saw nothing where nothing was wrong."""
+        return bool(self.seen) and not self.sound
 
 
 @dataclass
@@ -51,19 +57,26 @@ class Theatre:
     stack: LocalStack
     folder: Path
     say: Say
-    _sound: dict[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     _played: int = 0
 
-    def kill(self, name: str) -> Caught:
-        """The mutant's provocation on the sound system, unless that was played before; then on the mutant."""
-        mutant, began = MUTANTS[name], time.monotonic()
-        if mutant.provocation not in self._sound:
-            self.say(f"{mutant.provocation}, on a sound system")
-            self._sound[mutant.provocation] = self.play(mutant.provocation)
-        self.say(f"{mutant.provocation}, with the mutant: {name}")
+    def kill(self, provocation: str, names: Sequence[str]) -> list[Caught]:
+        """Mutants of one provocation, one after the other; before them and behind them it is played without one."""
+        before = self._sound(provocation)
+        tried = [self._try(name) for name in names]
+        behind = self._sound(provocation)
+        sound = {name: [*before.get(name, ()), *behind.get(name, ())] for name in (*before, *behind)}
+        return [replace(one, sound=sound) for one in tried]
+
+    def _sound(self, provocation: str) -> Mapping[str, Sequence[str]]:
+        self.say(f"{provocation}, on a sound system")
+        return self.play(provocation)
+
+    def _try(self, name: str) -> Caught:
+        provocation, began = MUTANTS[name].provocation, time.monotonic()
+        self.say(f"{provocation}, with the mutant: {name}")
         with self._mutated(name):
-            violated = self.play(mutant.provocation)
-        return Caught(name, violated, self._sound[mutant.provocation], time.monotonic() - began)
+            violated = self.play(provocation)
+        return Caught(name, violated, {}, time.monotonic() - began)
 
     @contextmanager
     def _mutated(self, name: str) -> Iterator[None]:
@@ -113,11 +126,18 @@ def check(stack: LocalStack, since: datetime, histories: Path) -> Mapping[str, S
         raise RuntimeError(f"the check cannot look: {told.stderr}")
     found: dict[str, Any] = json.loads(told.stdout)
     (histories / "check.json").write_text(told.stdout)
-    return {
-        name: [f"{one['about']}: {one['sentence']}" for one in verdict["breaches"]]
-        for name, verdict in found["invariants"].items()
-        if verdict["count"]
-    }
+    return read(found)
+
+
+def read(found: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
+    """Of the check's JSON object; what it could not judge is no better here than what it found violated."""
+    told = {}
+    for name, verdict in found["invariants"].items():
+        if verdict["verdict"] == NOT_CHECKED:
+            told[name] = [f"{NOT_CHECKED}: {verdict['why']}"]
+        elif verdict["count"]:
+            told[name] = [f"{one['about']}: {one['sentence']}" for one in verdict["breaches"]]
+    return told
 
 
 def settings(folder: Path) -> dict[str, str]:
@@ -134,8 +154,8 @@ def mutant_file(folder: Path) -> Path:
     return folder / "mutant"
 
 
-def in_order(names: Sequence[str]) -> list[str]:
-    """The mutants of these names, or all, those of one provocation together."""
-    chosen: Sequence[tuple[str, Mutant]] = [(name, MUTANTS[name]) for name in names or MUTANTS]
-    played = list(PROVOCATIONS)
-    return [name for name, mutant in sorted(chosen, key=lambda one: played.index(one[1].provocation))]
+def by_provocation(names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Provocation → the mutants of these names, or all of them."""
+    chosen = names or list(MUTANTS)
+    played = {one: [name for name in chosen if MUTANTS[name].provocation == one] for one in PROVOCATIONS}
+    return {provocation: mutants for provocation, mutants in played.items() if mutants}
