@@ -45,6 +45,14 @@ def test_capture_for_no_order_is_red(tmp_path: Path, wanted: Range) -> None:
     assert [breach.invariant for breach in of_case(case, world())] == ["I1"]
 
 
+def test_broken_log_is_unreadable(tmp_path: Path) -> None:
+    """Whoever wrote a line that is none into the provider's log, it is not what orders are judged by."""
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"at": 1.0, "type": "payment_int\n')
+    with pytest.raises(clients.Unreadable, match="line 1"):
+        clients.copy_log(log, log.stat().st_size, Range(), Spill(tmp_path))
+
+
 def test_money_of_others_is_left_out(tmp_path: Path) -> None:
     """What was captured before the time looked at, or beside the one order; and what moved no money."""
     assert charged(tmp_path, SINCE, at=1.0) == []

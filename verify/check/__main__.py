@@ -3,6 +3,8 @@
 import json
 import tempfile
 import time
+import traceback
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +15,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from check import judge, look, machine, quiet, report, topics, where
+from check import clients, judge, look, machine, quiet, report, topics, where
 from check.case import Case
 from check.rules import stock
 from check.tables import Range
 from runtime.errors import Refusal
 
 BLIND = 2
+EXPECTED = (Refusal, psycopg.Error, OSError, topics.Unreachable, clients.Unreadable, look.Standstill)
 TELL_SECONDS = 10.0
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True)
@@ -72,13 +75,14 @@ def main(  # noqa: PLR0913, PLR0917 - a command's options
     say = Progress()
     try:
         with where.find() as place, tempfile.TemporaryDirectory(prefix="demae-check-", dir=folder) as scratch:
-            if quiet_first:
-                quiet.wait(place, quiet_first, say)
+            moving = quiet.wait(place, quiet_first, say) if quiet_first else ""
             evidence = look.look(place, wanted, Path(scratch), say)
-            found = _judged(evidence, wanted, say)
+            found = replace(_judged(evidence, wanted, say), moving=moving)
             lines = _order(evidence) if order and not as_json else []
-    except (Refusal, psycopg.Error, topics.Unreachable, look.Standstill) as error:
+    except Exception as error:  # whatever it is: 1 would say that something is violated
         say.end()
+        if not isinstance(error, EXPECTED):
+            traceback.print_exc()
         Console(stderr=True, soft_wrap=True).print(f"check cannot look: {error}", style="red", markup=False)
         raise typer.Exit(BLIND) from error
     say.end()

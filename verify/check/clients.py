@@ -18,6 +18,10 @@ NO_ORDER = "(no order)"
 """The case of money that moved for an intent which names no order."""
 
 
+class Unreadable(Exception):
+    """Evidence that is none; says where."""
+
+
 @dataclass
 class Fault:
     """A disturbance on purpose. Times are 0 while it has not come to that."""
@@ -68,15 +72,18 @@ class _Line(msgspec.Struct):
 def copy_log(log: Path, size: int, wanted: Range, spill: Spill) -> int:
     """The first `size` bytes of the provider's log into the spill; -> lines that were copied.
 
-    Raises msgspec.DecodeError for a line that is none.
+    Raises Unreadable for a line that is none.
     """
     decode, copied, read = msgspec.json.Decoder(_Line).decode, 0, 0
     with log.open("rb") as file:
-        for raw in file:
+        for number, raw in enumerate(file, 1):
             read += len(raw)
             if read > size or not raw.endswith(b"\n"):
                 break
-            line = decode(raw)
+            try:
+                line = decode(raw)
+            except msgspec.DecodeError as error:
+                raise Unreadable(f"line {number} of the provider's log: {error}") from error
             if not _wants(wanted, line):
                 continue
             moved = (line.amount or 0, line.path, line.status, line.body.currency)

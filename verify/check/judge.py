@@ -157,6 +157,8 @@ class Judgement:
     strangers: int = 0
     """Who asked for an order and take no part in it."""
     seconds: float = 0.0
+    moving: str = ""
+    """What had not come to rest when looking began; empty for nothing, or when nobody waited."""
 
     @property
     def seen(self) -> frozenset[str]:

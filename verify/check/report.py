@@ -22,7 +22,8 @@ def table(found: Judgement, world: World) -> Group:
         about = verdict.invariant.about + (f" ({verdict.why})" if verdict.why else "")
         shown.add_row(verdict.invariant.name, Text(word, STYLES[verdict.word]), about)
     breaches = [line for verdict in found.verdicts.values() for line in _breaches(verdict)]
-    return Group(shown, *breaches, "", _looked_at(found, world))
+    moving = [Text(f"\nIt was not quiet when looking began: {found.moving}.", "yellow")] if found.moving else []
+    return Group(shown, *breaches, *moving, "", _looked_at(found, world))
 
 
 def _breaches(verdict: Verdict) -> list[Text]:
@@ -57,6 +58,7 @@ def figures(found: Judgement, world: World) -> Mapping[str, Any]:
         "waiting": found.waiting,
         "open": found.orders - found.settled - found.waiting,
         "repeats": found.repeats,
+        "moving": found.moving,
         "violations": sum(verdict.count for verdict in found.verdicts.values()),
         "sources": sorted(world.sources),
         "seconds": round(found.seconds, 2),

@@ -82,12 +82,10 @@ class Topics:
         """The oldest kept offset and the end of every partition there is now. Raises Unreachable."""
         low: dict[Place, int] = {}
         high: dict[Place, int] = {}
-        try:
+        with _asking():
             for place in self._places():
                 marks = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=REQUEST_SECONDS)
                 low[place], high[place] = int(marks[0]), int(marks[1])
-        except KafkaException as error:
-            raise Unreachable(f"the broker does not answer: {error}") from error
         return low, high
 
     def _places(self) -> list[Place]:
@@ -95,14 +93,18 @@ class Topics:
         return [Place(name, number) for name in contract.topics() if name in known for number in known[name].partitions]
 
     def read(self, topics: Sequence[str], ends: Ends, since: float = 0.0) -> Iterator[Message]:
-        """Every record of these topics before its partition's end, and from `since` on where that is given."""
+        """Every record of these topics before its partition's end, and from `since` on where that is given.
+
+        Raises Unreachable.
+        """
         wanted = {place: end for place, end in ends.items() if place.topic in topics}
         starts = self._starts(wanted, since)
         left = {place for place, start in starts.items() if start < wanted[place]}
         self._consumer.assign([TopicPartition(*place, starts[place]) for place in left])
         still = 0
         while left:
-            messages = self._consumer.consume(BATCH, WAIT)
+            with _asking():
+                messages = self._consumer.consume(BATCH, WAIT)
             still = 0 if messages else still + 1
             if still > STILL_SECONDS:
                 raise Unreachable(f"nothing more comes out of {len(left)} partitions")
@@ -128,7 +130,8 @@ class Topics:
         if not since:
             return {place: low[place] for place in ends}
         asked = [TopicPartition(*place, int(since * 1000)) for place in ends]
-        found = self._consumer.offsets_for_times(asked, timeout=REQUEST_SECONDS)
+        with _asking():
+            found = self._consumer.offsets_for_times(asked, timeout=REQUEST_SECONDS)
         # No record that young: nothing of the partition is wanted.
         return {
             Place(one.topic, one.partition): ends[Place(one.topic, one.partition)]
@@ -136,6 +139,14 @@ class Topics:
             else one.offset
             for one in found
         }
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    try:
+        yield
+    except KafkaException as error:
+        raise Unreachable(f"the broker does not answer: {error}") from error
 
 
 @contextmanager
