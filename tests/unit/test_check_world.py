@@ -85,6 +85,32 @@ def test_stopped_part_is_not_late() -> None:
     assert broken_around(world(histories=faults(Fault("stop", "connect", 900, {})))) == {}
 
 
+def late_by(*faults_: Fault) -> bool:
+    """Whether a version that took 123 seconds to an open stream, 60 of them allowed, is late."""
+    forged = sound()
+    forged.change(forged.of(f.Seen)[-1], at=BEGAN + 130)
+    forged.change(forged.of(f.Watched)[0], ended=BEGAN + 131)
+    return "I8" in broken(forged, world(histories=faults(*faults_)))
+
+
+def outage(part: str, began: float, healed: float) -> Fault:
+    return Fault("pause", part, BEGAN + began, {}, healed=BEGAN + healed)
+
+
+def test_faults_on_the_way_excuse_lateness() -> None:
+    """I8: a version that could not come through is not late for as long as that, however many faults it was."""
+    assert late_by()
+    assert not late_by(outage("connect", 20, 90))
+    assert not late_by(outage("connect", 20, 55), outage("notifier", 60, 95))
+    assert late_by(outage("connect", 20, 55), outage("kafka", 22, 57), outage("edge", 20, 55))
+
+
+@pytest.mark.parametrize("part", ["provider", "keeper", "payment", "couriers", "orders.events"])
+def test_faults_elsewhere_excuse_nothing(part: str) -> None:
+    """I8: what was made is shown, whatever makes no more of it."""
+    assert late_by(outage(part, 20, 90))
+
+
 def ticking(*gaps: tuple[float, float]) -> list[Tick]:
     """A tick a second for 4800 seconds, but none between these times."""
     times = [100.0 + second for second in range(4800)]

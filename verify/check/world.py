@@ -47,7 +47,7 @@ class World:
     allowances: Mapping[str, int] | None = None
     """What deadlines are set to in the running system; None: nobody said."""
     late_seconds: float = 60.0
-    """That a version may take to an open stream; the time of faults is not counted."""
+    """That a version may take to an open stream; the time of faults on its way is not counted."""
     all_settled: bool = False
     """An order that has not ended counts as a broken promise, however much time it has left."""
 
