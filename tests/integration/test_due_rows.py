@@ -23,19 +23,25 @@ JOB = (
 NOBODY = "INSERT INTO job (order_id, state, n, retry_at) VALUES (gen_random_uuid()::text, 'SEARCHING', 1, now())"
 
 
-def due(service: str) -> str:
-    """The query of its ScaledObject."""
+PARKED = (
+    'INSERT INTO parked (consumer, topic, partition, "offset", key, raw, error, state)'
+    " VALUES ('any', 'orders.events', 1, {at}, 'k', '{{}}', '', 'head')"
+)
+
+
+def query(service: str, trigger: str) -> str:
+    """What a trigger of its ScaledObject asks."""
     triggers = document("full", "ScaledObject", service)["spec"]["triggers"]
-    (query,) = [str(one["metadata"]["query"]) for one in triggers if one["type"] == "postgresql"]
-    return query
+    (found,) = [str(one["metadata"]["query"]) for one in triggers if one["name"] == trigger]
+    return found
 
 
-def count(url: str, service: str, *rows: str) -> int:
+def count(url: str, service: str, *rows: str, trigger: str = "due") -> int:
     """What it says after these rows were written."""
     with psycopg.connect(url, autocommit=True) as db:
         for row in rows:
             db.execute(row.encode())
-        answer = db.execute(due(service).encode()).fetchone()
+        answer = db.execute(query(service, trigger).encode()).fetchone()
         assert answer is not None
         return int(answer[0])
 
@@ -57,3 +63,11 @@ def test_nobody_free_wakes_nobody(service_database: ServiceDatabase) -> None:
 def test_settled_payments_wake_nobody(service_database: ServiceDatabase) -> None:
     """Rows are kept for ever; only those that have something to ask count."""
     assert count(service_database("payment", fresh=True), "payment", PAYMENT.format(at=NOTHING)) == 0
+
+
+@pytest.mark.parametrize("service", ["payment", "restaurant", "delivery"])
+def test_parked_events_keep_one_awake(service: str, service_database: ServiceDatabase) -> None:
+    """None without any; one replica, however many there are."""
+    url = service_database(service, fresh=True)
+    assert count(url, service, trigger="parked") == 0
+    assert count(url, service, *(PARKED.format(at=at) for at in (1, 2)), trigger="parked") == 1

@@ -110,14 +110,27 @@ def test_sleepers_are_woken_by_every_topic(name: str) -> None:
     assert name in AWAKE or waking == topics_read(name)
 
 
-@pytest.mark.parametrize("name", sorted(set(CONSUMERS) - set(AWAKE)))
-def test_sleepers_are_woken_by_due_rows(name: str) -> None:
-    """A timer is a row; without this it would wait for the next event."""
-    (due,) = triggers(name, "postgresql")
-    login = document("full", "TriggerAuthentication", due["authenticationRef"]["name"])
-    (given,) = login["spec"]["secretTargetRef"]
-    assert (given["parameter"], given["name"]) == ("connection", name)
-    assert given["key"] in secrets_made()[name]
+SLEEPERS = sorted(set(CONSUMERS) - set(AWAKE))
+
+
+@pytest.mark.parametrize("name", SLEEPERS)
+def test_sleepers_are_kept_by_rows(name: str) -> None:
+    """A timer is a row, and so is a person's decision about a parked event: no event brings a sleeper back to it."""
+    asked = triggers(name, "postgresql")
+    assert [one["name"] for one in asked] == ["due", "parked"]
+    for one in asked:
+        login = document("full", "TriggerAuthentication", one["authenticationRef"]["name"])
+        (given,) = login["spec"]["secretTargetRef"]
+        assert (given["parameter"], given["name"]) == ("connection", name)
+        assert given["key"] in secrets_made()[name]
+
+
+@pytest.mark.parametrize("name", SLEEPERS)
+def test_parked_events_are_no_load(name: str) -> None:
+    """They wait for a person: one replica keeps their alarm and does what is decided, a second would do nothing."""
+    (asked,) = (one["metadata"] for one in triggers(name, "postgresql") if one["name"] == "parked")
+    assert f"{CONSUMERS[name][0]}.parked LIMIT 1" in asked["query"]
+    assert asked["targetQueryValue"] == "1"
 
 
 def secrets_made() -> dict[str, dict[str, str]]:
