@@ -1,7 +1,7 @@
 # demae. `make` alone lists what there is. (GNU make 3.81 and a POSIX shell are enough.)
 .DEFAULT_GOAL := help
-.PHONY: help up down clean status logs psql run demo test check bench trouble chaos mutants explore images lock \
-	new-service k8s-images k8s-secrets k8s-release k8s-check
+.PHONY: help up down clean status logs psql run demo test check bench trouble chaos mutants explore drawing \
+	recording images lock new-service k8s-images k8s-secrets k8s-release k8s-check
 
 # Any Python that is new enough; every other tool comes from requirements/ into .venv.
 PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -10,9 +10,11 @@ ifeq ($(PYTHON),)
 PYTHON := python3
 endif
 
-MINUTES = 15
-SEED = 1
-STEPS = 200000
+MINUTES ?= 15
+SEED ?= 1
+STEPS ?= 200000
+# The seed that a person gave; empty for none.
+GIVEN_SEED = $(if $(filter-out file,$(origin SEED)),$(SEED))
 
 PREPARE = @$(PYTHON) deploy/local/prepare.py
 PROGRAM = PYTHONPATH="chassis/src:client/python/src:services:demo:verify:deploy:." .venv/bin/python -m
@@ -30,7 +32,8 @@ help: ## List the targets
 	@echo "  WITHOUT=payment   with up: leave a service to you, for a debugger"
 	@echo "  OPEN=1            with up: publish database, broker, Connect and provider of the containers, too"
 	@echo "  S=payment         with run, logs, psql: that service"
-	@echo "  MINUTES=15 SEED=1 with chaos: how long, and which schedule of faults"
+	@echo "  MINUTES=15 SEED=1 with chaos: how long, and which schedule of faults (explore: SEED alone, else a new one)"
+	@echo "  ARGS=--help       with demo, bench, trouble, chaos, mutants, explore, test: what else the program takes"
 	@echo "  ./demae --help    what to ask the running system"
 
 up: ## Start everything, wait until it is ready, and follow a first order
@@ -64,7 +67,7 @@ run: ## Run S=payment in the foreground, in place of the supervised one
 demo: ## Start what is not running, and play eight ways an order can go
 	$(PREPARE) run
 	@$(DEMAE) up
-	@./demae demo
+	@./demae demo $(ARGS)
 
 test: ## Run the checks, then every test, beside a running `make up`
 	$(PREPARE) dev --no-java
@@ -76,23 +79,31 @@ check: ## Run linters, types and import rules
 
 bench: ## Measure the whole system under load, and print a table
 	$(PREPARE) dev
-	@$(PROGRAM) bench
+	@$(PROGRAM) bench $(ARGS)
 
 trouble: ## Measure what a broken provider and unreadable events do to the running system
 	$(PREPARE) dev
-	@$(PROGRAM) trouble
+	@$(PROGRAM) trouble $(ARGS)
 
 chaos: ## Break a system of its own at random for MINUTES=15, by SEED=1, and judge what is left
 	$(PREPARE) dev
-	@$(PROGRAM) chaos --minutes "$(MINUTES)" --seed "$(SEED)" $(if $(RUNTIME),--runtime "$(RUNTIME)")
+	@$(PROGRAM) chaos --minutes "$(MINUTES)" --seed "$(SEED)" $(if $(RUNTIME),--runtime "$(RUNTIME)") $(ARGS)
 
-mutants: ## Break each rule on purpose, and see the judge find it (S=name: that one)
+mutants: ## Make mistakes that the design forbids, and see the judge find each (S="no inbox": that one)
 	$(PREPARE) dev
-	@$(PROGRAM) mutants $(S)
+	@$(PROGRAM) mutants $(if $(S),"$(S)") $(ARGS)
 
 explore: ## Search STEPS=200000 random moves of all services' rules for one that breaks a promise
 	$(PREPARE) dev --no-java
-	@$(PROGRAM) explore --steps "$(STEPS)"
+	@$(PROGRAM) explore --steps "$(STEPS)" $(if $(GIVEN_SEED),--seed "$(GIVEN_SEED)") $(ARGS)
+
+drawing: ## Draw the pictures and tables of docs/order.md anew, out of the rules
+	$(PREPARE) dev --no-java
+	@$(PROGRAM) drawing
+
+recording: ## Record journals as today's code writes them, as NAME=0003-what, for tomorrow's to fold
+	$(PREPARE) dev --no-java
+	@$(PROGRAM) tests.support.recording "$(if $(findstring command,$(origin NAME)),$(NAME),$(error say NAME=0003-what))"
 
 images: ## Build the images of all services; OFFLINE=1 where no image registry answers
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is missing.")'

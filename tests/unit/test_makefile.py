@@ -9,12 +9,12 @@ import pytest
 
 from runtime.layout import ROOT
 
-# Makes an environment whose Python says how it was called.
-PREPARE = """
+# Makes an environment whose Python says how it was called, and writes it down word by word.
+PREPARE = r"""
 import pathlib, sys
 python = pathlib.Path(".venv/bin/python")
-python.parent.mkdir(parents=True)
-python.write_text('#!/bin/sh\\necho "$@"\\n')
+python.parent.mkdir(parents=True, exist_ok=True)
+python.write_text('#!/bin/sh\necho "$@"\nprintf "%s\\n" "$@" > words\n')
 python.chmod(0o755)
 print("prepare", *sys.argv[1:])
 """
@@ -29,13 +29,19 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make(checkout: Path, target: str, **variables: str) -> list[str]:
-    """Lines of what `make TARGET` says."""
+def make(checkout: Path, *words: str, **variables: str) -> list[str]:
+    """Lines of what `make WORDS` says, with these variables in its environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DEMAE_", "MAKE", "MFLAGS"))}
-    words = ["make", "--no-print-directory", target]
-    said = subprocess.run(words, cwd=checkout, env={**kept, **variables}, capture_output=True, text=True, check=False)
+    program = ["make", "--no-print-directory", *words]
+    said = subprocess.run(program, cwd=checkout, env={**kept, **variables}, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout + said.stderr
     return said.stdout.splitlines()
+
+
+def called(checkout: Path, *words: str, **variables: str) -> list[str]:
+    """What `make WORDS` calls Python with in the end, behind `-m`: each word as it arrives."""
+    make(checkout, *words, **variables)
+    return (checkout / "words").read_text().splitlines()[1:]
 
 
 @pytest.mark.parametrize("target", ["down", "clean"])
@@ -60,3 +66,30 @@ def test_default_folder_remembers(checkout: Path) -> None:
     (checkout / ".run").mkdir()
     (checkout / ".run" / "settings.json").touch()
     assert make(checkout, "down") == ["prepare run --no-java", "-m runtime down"]
+
+
+@pytest.mark.parametrize("given", [{"S": "no inbox"}, {"ARGS": "'no inbox'"}], ids=["by S", "by ARGS"])
+def test_mutant_is_called_by_its_name(checkout: Path, given: dict[str, str]) -> None:
+    """Which has a blank in it."""
+    assert called(checkout, "mutants", **given) == ["mutants", "no inbox"]
+
+
+def test_search_begins_where_it_is_told_to(checkout: Path) -> None:
+    """And elsewhere each time when it is not told, whatever chaos begins with."""
+    assert called(checkout, "explore", "SEED=7") == ["explore", "--steps", "200000", "--seed", "7"]
+    assert called(checkout, "explore", SEED="7", STEPS="5") == ["explore", "--steps", "5", "--seed", "7"]
+    assert called(checkout, "explore") == ["explore", "--steps", "200000"]
+    assert called(checkout, "chaos") == ["chaos", "--minutes", "15", "--seed", "1"]
+
+
+@pytest.mark.parametrize("target", ["bench", "trouble", "chaos", "mutants", "explore"])
+def test_programs_take_what_else_they_know(checkout: Path, target: str) -> None:
+    """ARGS comes last, and wins."""
+    assert called(checkout, target, "ARGS=--seed 7")[-2:] == ["--seed", "7"]
+
+
+def test_recording_wants_a_name(checkout: Path) -> None:
+    """One of the environment is not meant."""
+    assert called(checkout, "recording", "NAME=0003-what") == ["tests.support.recording", "0003-what"]
+    with pytest.raises(AssertionError, match="say NAME"):
+        make(checkout, "recording", NAME="of the machine")
