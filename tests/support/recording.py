@@ -1,4 +1,4 @@
-"""`python -m tests.support.recording NAME`: journals as today's code writes them, for tomorrow's to fold.
+"""`make recording NAME=…`: journals as today's code writes them, for tomorrow's to fold.
 
 Orders are walked until every fact was recorded at every place of an order's life where it makes a version. The file
 verify/replay/recorded/NAME.jsonl holds one row of the journal a line; it is made once, and never again.

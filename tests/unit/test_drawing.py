@@ -9,7 +9,7 @@ from drawing import journeys, machine
 
 
 def test_page_is_fresh() -> None:
-    """`python -m drawing` writes it."""
+    """`make drawing` writes it."""
     text = page.PAGE.read_text("utf-8")
     assert text == page.fresh(text)
 

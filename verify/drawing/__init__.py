@@ -1,1 +1,1 @@
-"""Pictures and tables of the documentation that are made from the rules: `python -m drawing`."""
+"""Pictures and tables of the documentation that are made from the rules: `make drawing`."""

@@ -1,4 +1,4 @@
-"""`python -m drawing`: makes what docs/order.md shows of the rules anew. A test refuses a page that tells otherwise."""
+"""`make drawing`: makes what docs/order.md shows of the rules anew. A test refuses a page that tells otherwise."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "waits": machine.waits,
     "journeys": journeys.table,
 }
-MARKED = "<!-- {name}: python -m drawing -->\n", "\n<!-- end of {name} -->"
+MARKED = "<!-- {name}: make drawing -->\n", "\n<!-- end of {name} -->"
 
 
 def fresh(text: str) -> str:
