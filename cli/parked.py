@@ -35,8 +35,15 @@ Only the order of such an event waits, its later events behind it. Nothing is lo
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode="markdown")
 console = Console(highlight=False, soft_wrap=True)
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help='The order\'s id, as in `list`; "" for records without a key.')]
-Keys = Annotated[str | None, typer.Argument(metavar="[KEY]", help="The order's id, as in `list`.")]
+Key = Annotated[
+    str,
+    typer.Argument(
+        metavar="KEY", help='As in `list`: the order\'s id, "" for records without a key, or the place of one event.'
+    ),
+]
+Keys = Annotated[
+    str | None, typer.Argument(metavar="[KEY]", help="As in `list`: the order's id, or the place of one event.")
+]
 Of = Annotated[str | None, typer.Option("--consumer", help="Only of this consumer; none: of all that parked it.")]
 All = Annotated[bool, typer.Option("--all", help="Every event that waits for a decision.")]
 
@@ -113,8 +120,8 @@ def resume(consumer: Annotated[str, typer.Argument(metavar="CONSUMER", help="As 
         print(f"{one.consumer} goes on within a second.")
 
 
-def decide(key: str | None, consumer: str | None, state: str, why: str | None) -> list[Parked]:
-    """Mark heads, each with its own service's rights; -> those marked. Says so where somebody was first."""
+def decide(key: str | None, consumer: str | None, state: str, why: str | None) -> Iterator[Parked]:
+    """Mark heads, each with its own service's rights; those marked come as they are committed. Says who was first."""
     with database("verify") as db:
         found = of(rows.waiting(db), consumer, key)
     if not found:
@@ -124,16 +131,23 @@ def decide(key: str | None, consumer: str | None, state: str, why: str | None) -
             ago = render.age(one.decided, now()) if one.decided else "?"
             print(f"{one.consumer}: {named(one)} is {one.state} already, by {one.who}, {ago} ago.")
     heads = sorted((one for one in found if one.state == "head"), key=lambda one: one.schema)
-    done: list[Parked] = []
     for schema, group in groupby(heads, key=lambda one: one.schema):
+        asked = list(group)
         with database(schema) as db:
-            done += rows.decide(db, group, state, person(), why)
-    return done
+            done = rows.decide(db, asked, state, person(), why)
+        yield from done
+        for one in asked:
+            if one not in done:
+                print(f"{one.consumer}: {named(one)} was decided on by somebody else at the same moment.")
 
 
 def of(found: Iterable[Parked], consumer: str | None, key: str | None = None) -> list[Parked]:
-    """Those of this consumer and key; None: of any."""
-    return [one for one in found if consumer in (None, one.consumer) and key in (None, one.key)]
+    """Those of this consumer and key, or at this place; None: of any."""
+    return [
+        one
+        for one in found
+        if consumer in (None, one.consumer) and key in (None, one.key, render.clean(one.key), one.place)
+    ]
 
 
 def chosen(key: str | None, everything: bool) -> str | None:

@@ -46,7 +46,8 @@ def main(
     chosen = [(number, story) for number, story in enumerate(STORIES, 1) if only in (None, number)]
     try:
         machines = here()
-        find(machines, "payment")
+        for part in ("payment", "provider"):
+            find(machines, part)
         played = asyncio.run(tour(chosen, machines))
     except CommandError as problem:
         Console(stderr=True, highlight=False, soft_wrap=True).print(Text(str(problem), "red"))
@@ -81,7 +82,7 @@ async def play(number: int, story: Story, stage: Stage) -> Played:
         fault = gaps(stage.versions) if ending(last) in story.endings else "another ending"
     except TimeoutError:
         fault = f"not over after {SECONDS:.0f} s: {stage.reached}"
-    except StoryError as problem:
+    except (StoryError, CommandError) as problem:
         fault = str(problem)
     except DemaeError as problem:
         fault = explain(problem)

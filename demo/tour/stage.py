@@ -72,6 +72,7 @@ class Stage:
         async with self._moved:
             while not (found := next(filter(condition, self.versions), None)):
                 if self._watching is None or self._watching.done():
+                    self._broken()
                     raise StoryError(f"it was to be {what}, and {self.reached}")
                 await self._moved.wait()
         return found
@@ -88,6 +89,11 @@ class Stage:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
+
+    def _broken(self) -> None:
+        """Raises what ended the watch, when that was no story's end."""
+        if self._watching and not self._watching.cancelled() and (error := self._watching.exception()):
+            raise error
 
     @property
     def reached(self) -> str:

@@ -68,8 +68,10 @@ async def regretted(stage: Stage) -> None:
 async def sold_out(stage: Stage) -> None:
     order = await cooking(stage)
     await as_kitchen(stage, lambda client: client.report_out_of_stock(order["id"], [QUICHE]), "finds no quiche left")
-    await stage.ending()
-    await as_kitchen(stage, lambda client: client.set_stock(QUICHE, QUICHES), "has new ones")
+    try:
+        await stage.ending()
+    finally:
+        await as_kitchen(stage, lambda client: client.set_stock(QUICHE, QUICHES), "has new ones")
 
 
 async def gone_home(stage: Stage) -> None:

@@ -197,6 +197,20 @@ def test_release_twice_does_no_harm(tables: Tables) -> None:
     assert "is released already, by ann, 5 s ago" in second.output
 
 
+def test_one_event_can_be_named_by_its_place(tables: Tables) -> None:
+    """Also when its key cannot be typed, or is that of others."""
+    tables.rows = [HEAD, replace(HEAD, consumer="delivery", key="a\x1b", offset=7), KEYLESS]
+    assert told("release", "orders.events 17/7").exit_code == 0
+    assert told("release", "a\\x1b").exit_code == 0
+    assert tables.decisions == [("delivery", "released", "ann", None)] * 2
+
+
+def test_somebody_else_may_be_first(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look and the mark: nothing is marked, and that is said."""
+    monkeypatch.setattr(parked_rows, "decide", lambda *_: [])
+    assert "was decided on by somebody else" in told("release", "o-1").output.replace("\n", " ")
+
+
 def test_unknown_key_is_a_sentence(tables: Tables) -> None:
     """A key that is not parked is said to be none."""
     for words in (["release", "o-2"], ["discard", "o-2", "--reason", "no"], ["show", "o-2"]):

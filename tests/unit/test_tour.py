@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from demae_client import Order
+from demae_client import Lost, Order
 from tour import __main__ as program
 from tour.stage import Ending, Stage, StoryError, ending, gaps
 from tour.stories import DELIVERED, STORIES, Story, cancelled
@@ -89,6 +89,22 @@ def test_stream_that_ends_early_is_told() -> None:
         await on.until(lambda one: one["status"] == "READY", "READY")
 
     with pytest.raises(StoryError, match=r"to be READY, and it is PLACED \(payment PENDING\) at version 1"):
+        asyncio.run(wait())
+
+
+def test_watch_that_breaks_says_why() -> None:
+    """The reason is the watch's own, not that the order came no further."""
+    on = stage(order(1, "PLACED"))
+
+    async def breaks(order: Order) -> None:
+        raise Lost(1006, "gone")
+
+    async def wait() -> None:
+        await on.place("kitchen", "dish")
+        await on.until(lambda one: one["status"] == "READY", "READY")
+
+    on._seen = breaks  # type: ignore[method-assign]
+    with pytest.raises(Lost):
         asyncio.run(wait())
 
 

@@ -94,4 +94,4 @@ def repeat(scene: Scene, fault: Fault, dice: Random) -> None:
 
 def identified(records: Sequence[Message]) -> list[Message]:
     """Those that say who they are. A repeat of one that does not is no repeat: nobody can know it for one."""
-    return [one for one in records if any(name == "ce_id" for name, _ in one.headers() or [])]
+    return [one for one in records if "ce_id" in dict(one.headers() or [])]
