@@ -10,6 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 SECONDS = 2.0
 LAG_LIMIT = 1000.0  # records behind the log's end: more than a busy second's worth
 TICK_LIMIT = 10.0  # seconds: the clock ticks once a second when events flow
+SLOT_LIMIT = 1e9  # bytes of WAL, as the alarm has it
+DUE_LIMIT = 30.0  # ticks, as the alarm has it
+SLOT_TROUBLE = ("unreserved", "lost")
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,17 @@ def why(body: str) -> tuple[str, ...]:
 
 
 def read(text: str) -> dict[str, float]:
-    """Every sample of a Prometheus page by name, summed over its labels; ages take the largest instead."""
+    """Every sample of a Prometheus page by name, summed over its labels; ages take the largest instead.
+
+    One that is in one of several states, such as slot_wal_status, has a name for each: slot_wal_status=lost.
+    """
     found: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            known = found.get(sample.name, 0.0)
-            found[sample.name] = max(known, sample.value) if "age" in sample.name else known + sample.value
+            state = sample.labels.get(sample.name)
+            name = f"{sample.name}={state}" if state else sample.name
+            known = found.get(name, 0.0)
+            found[name] = max(known, sample.value) if "age" in name else known + sample.value
     return found
 
 
@@ -67,4 +75,9 @@ def notes(gauges: Mapping[str, float]) -> list[str]:
         said.append(f"{lag:.0f} events behind the log")
     if parked := gauges.get("parked_heads", 0.0):
         said.append(f"{parked:.0f} parked: these orders wait for a person, see `./demae parked list`")
+    if (kept := gauges.get("slot_bytes_behind", 0.0)) > SLOT_LIMIT:
+        said.append(f"Postgres keeps {kept / 1e9:.1f} GB of WAL that the connector has not read")
+    said += [f"the replication slot is {state}" for state in SLOT_TROUBLE if gauges.get(f"slot_wal_status={state}")]
+    if (late := gauges.get("api_oldest_due_ticks", 0.0)) > DUE_LIMIT:
+        said.append(f"an order has used up its allowance {late:.0f} ticks ago, and goes on waiting")
     return said
