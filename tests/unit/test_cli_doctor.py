@@ -22,6 +22,14 @@ consumer_lag{consumer="payment",topic="orders.events"} 3
 consumer_lag{consumer="payment",topic="restaurants.events"} 4
 # TYPE tick_age_seconds gauge
 tick_age_seconds 0.4
+# TYPE slot_bytes_behind gauge
+slot_bytes_behind 8e+08
+# TYPE slot_wal_status gauge
+slot_wal_status{slot_wal_status="reserved"} 1
+slot_wal_status{slot_wal_status="unreserved"} 0
+slot_wal_status{slot_wal_status="lost"} 0
+# TYPE api_oldest_due_ticks gauge
+api_oldest_due_ticks -240
 """
 
 
@@ -78,11 +86,20 @@ def test_strange_body_still_gives_a_reason(body: str) -> None:
         ("tick_age_seconds", 60, "clock stands since 60 s"),
         ("consumer_lag", 5000, "5000 events behind"),
         ("parked_heads", 2, "2 parked"),
+        ("slot_bytes_behind", 3.9e9, "keeps 3.9 GB"),
+        ("slot_wal_status=lost", 1, "slot is lost"),
+        ("api_oldest_due_ticks", 1000, "1000 ticks ago"),
     ],
 )
 def test_gauge_out_of_bounds_is_noted(gauge: str, value: float, words: str) -> None:
-    """A clock that stands, a long lag and parked orders are said in words."""
+    """Each of the gauges that have a runbook is said in words."""
     assert words in health.notes({gauge: value})[0]
+
+
+async def test_lost_slot_is_read() -> None:
+    """The state that a slot is in is the one that counts 1."""
+    page = METRICS.replace('"lost"} 0', '"lost"} 1').replace('"reserved"} 1', '"reserved"} 0')
+    assert (await ask(server(metrics=page))).notes == ("the replication slot is lost",)
 
 
 def test_stopped_part_is_not_well() -> None:

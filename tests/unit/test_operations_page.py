@@ -4,6 +4,7 @@ import re
 
 import yaml
 
+from cli import health
 from tests.support.databases import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -44,3 +45,13 @@ def test_budget_is_what_an_order_writes() -> None:
         for minutes, cell in zip((30, 120, 480), line[1].split(" | "), strict=True):
             wanted = rate * minutes * 60 * 58 * 1024 * 1.5 / 1e9
             assert abs(float(cell.removesuffix(" GB")) - wanted) / wanted < 0.1
+
+
+def test_doctor_looks_where_the_alarms_look() -> None:
+    """At the gauge of each runbook; where it is not stricter, by the alarm's own limit."""
+    alarms = " ".join(expression for expression, _ in rules().values())
+    for gauge, limit in (("slot_bytes_behind", health.SLOT_LIMIT), ("api_oldest_due_ticks", health.DUE_LIMIT)):
+        assert float(re.findall(rf"{gauge}\) > (\S+)", alarms)[0]) == limit
+    assert f'{{slot_wal_status=~"{"|".join(health.SLOT_TROUBLE)}"}}' in alarms
+    for gauge, stricter in (("consumer_lag", health.LAG_LIMIT), ("tick_age_seconds", health.TICK_LIMIT)):
+        assert float(re.findall(rf"{gauge}\) > ([1-9]\d*)", alarms)[0]) >= stricter
