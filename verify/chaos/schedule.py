@@ -16,19 +16,20 @@ LONGEST_SHARE = 0.2  # of the whole run for one fault
 def schedule(seed: int, seconds: float, deck: Sequence[Card]) -> list[Fault]:
     """The faults of a run, by time. Each kind comes once before one comes twice, as far as the time reaches."""
     dice = Random(f"schedule {seed}")
-    fitting = [card for card in deck if card.seconds[1] <= LONGEST_SHARE * seconds]
+    cards = _shuffled(dice, [card for card in deck if card.seconds[1] <= LONGEST_SHARE * seconds])
     dealt: list[Fault] = []
-    at, cards = FIRST_SECONDS, _shuffled(dice, fitting)
-    for card in cards:
-        hand = [_fault(dice, card, at)]
-        airs = [card.air]
-        if dice.random() < DOUBLE_CHANCE and (other := next(cards)).part != card.part:
+    at, card = FIRST_SECONDS, next(cards, None)
+    while card:
+        hand, airs, other = [_fault(dice, card, at)], [card.air], next(cards)
+        if dice.random() < DOUBLE_CHANCE and other.part != card.part:
             hand.append(_fault(dice, other, at + dice.uniform(*DOUBLE_SECONDS), double=True))
             airs.append(other.air)
+            other = next(cards)
         if max(fault.end for fault in hand) > seconds - LAST_SECONDS:
             break
         dealt += hand
         at = max(fault.end + air * dice.uniform(*AIR) for fault, air in zip(hand, airs, strict=True))
+        card = other
     return dealt
 
 
