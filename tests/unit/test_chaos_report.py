@@ -2,17 +2,22 @@
 
 import io
 import json
+import subprocess
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from xml.etree import ElementTree
 
+import pytest
 from rich.console import Console
 
-from chaos.judge import Judgement, read
+from chaos.judge import Judgement, judged, read
 from chaos.plan import Plan
 from chaos.plot import svg
 from chaos.report import figures, tables, write
 from chaos.run import Played
+from check.judge import NOT_CHECKED
+from ground.stack import Stack
 from tests.support.chaos_fates import cancelled, met, story
 
 MET = [
@@ -72,6 +77,22 @@ def test_judgement_counts_every_breach() -> None:
 
 
 def test_sound_judgement_is_silent() -> None:
-    """Nothing violated; what was not checked says why."""
-    found = {"I13": SOUND | {"verdict": "not checked", "why": "(no keeper)"}}
-    assert read({"invariants": found}) == Judgement({"I13": "not checked (no keeper)"}, [], [])
+    """Nothing violated; what was checked in part says why."""
+    found = {"I1": SOUND, "I15": SOUND | {"why": "it never stood"}}
+    assert read({"invariants": found}) == Judgement({"I1": "held", "I15": "held it never stood"}, [], [])
+
+
+def test_unlooked_at_is_a_violation() -> None:
+    """Nobody has judged it: that is no soundness."""
+    found = {"I1": SOUND | {"verdict": NOT_CHECKED, "why": "no provider"}}
+    assert read({"invariants": found}).violations == ["I1 was not checked: no provider"]
+
+
+@pytest.mark.parametrize(("said", "code"), [("", 0), ("", 2), (json.dumps({"invariants": {"I1": SOUND}}), 1)])
+def test_check_that_fails_is_a_violation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, code: int) -> None:
+    """Whatever it says, or does not say: it did not end as one that found all sound."""
+    told = subprocess.CompletedProcess[str]([], code, said, "no topics")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: told)
+    stack = cast(Stack, SimpleNamespace(person=dict[str, str]))
+    judgement = judged(stack, Plan(1.0, 1, 1.0, "local", tmp_path), lambda _: None)
+    assert judgement.violations == [f"check exited {code}: no topics"]

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from chaos.plan import Plan
+from check.judge import NOT_CHECKED
 from ground.stack import Stack
 
 LIMIT_SECONDS = 900.0
@@ -32,10 +33,12 @@ def judged(stack: Stack, plan: Plan, say: Say) -> Judgement:
     told = _check(stack, plan, say, "--all-settled", "--json")
     (plan.out / "check.json").write_text(told.stdout)
     try:
-        found: dict[str, Any] = json.loads(told.stdout)
-    except ValueError:
-        return Judgement({}, [f"check exited {told.returncode}: {told.stderr[-1000:]}"])
-    return read(found)
+        judgement = read(json.loads(told.stdout))
+    except (ValueError, KeyError):
+        judgement = Judgement({}, [])
+    if not judgement.violations and (told.returncode or not judgement.words):
+        return Judgement(judgement.words, [f"check exited {told.returncode}: {told.stderr[-1000:]}"])
+    return judgement
 
 
 def look_back(stack: Stack, plan: Plan, say: Say, orders: Iterable[str]) -> None:
@@ -60,16 +63,16 @@ def _check(stack: Stack, plan: Plan, say: Say, *options: str) -> "subprocess.Com
 
 
 def read(found: Mapping[str, Any]) -> Judgement:
-    """From the JSON object of `demae check --json`."""
+    """From the JSON object of `demae check --json`. What was not looked at is a violation of its own."""
     invariants: Mapping[str, Any] = found["invariants"]
     words = {
         name: f"{one['verdict']} {one['count'] or ''}{one['why'] or ''}".strip() for name, one in invariants.items()
     }
-    told = [
-        f"{name}: {breach['about']}: {breach['sentence']}"
-        for name, one in invariants.items()
-        for breach in one["breaches"]
+    breaches = [(name, breach) for name, one in invariants.items() for breach in one["breaches"]]
+    told = [f"{name}: {breach['about']}: {breach['sentence']}" for name, breach in breaches]
+    if (more := sum(one["count"] for one in invariants.values()) - len(told)) > 0:
+        told.append(f"check counts {more} more")
+    told += [
+        f"{name} was not checked: {one['why']}" for name, one in invariants.items() if one["verdict"] == NOT_CHECKED
     ]
-    more = sum(one["count"] for one in invariants.values()) - len(told)
-    about = [breach["about"] for one in invariants.values() for breach in one["breaches"]]
-    return Judgement(words, told + ([f"check counts {more} more"] if more > 0 else []), about)
+    return Judgement(words, told, [breach["about"] for _, breach in breaches])
