@@ -54,8 +54,8 @@ class Owned:
             self.ahead.pop(place, None)
 
     def only(self, records: Sequence[Record]) -> list[Record]:
-        """The records of places still owned."""
-        return [record for record in records if place_of(record) in self.saved]
+        """The records of places still owned, without those that are handled already: a place may have come back."""
+        return [record for record in records if record.offset >= self.saved.get(place_of(record), record.offset + 1)]
 
     def moves(self, records: Sequence[Record]) -> list[positions.Move]:
         """The step of every position these records make, sorted by place."""
