@@ -278,6 +278,26 @@ def test_lone_event_fails_twice_before_it_is_parked(counting: Counting, fake: Fa
         until(lambda: counting.parked() == [("b", "head")])
 
 
+def test_innocent_that_fails_alone_once_is_not_parked(counting: Counting, fake: FakeWorld) -> None:
+    """A failed batch is no try of its events: what is tried alone then may still meet another transaction."""
+    met = mock.Mock(side_effect=[psycopg.errors.UniqueViolation, None])
+
+    def handle(tx: Transaction, batch: Batch) -> None:
+        keys = [event.key for event in batch.events]
+        if "bad" in keys:
+            raise ValueError
+        if keys == ["innocent"]:
+            met()
+        count(tx, batch)
+
+    happen(fake, "innocent", 1)
+    happen(fake, "bad", 1)
+    with running(counting.consumer(fake.log(), handle)):
+        until(lambda: counting.parked() == [("bad", "head")])
+        until(lambda: counting.seen() == {"innocent": [1]})
+    assert counting.parked() == [("bad", "head")]
+
+
 def test_released_keys_are_drained_in_order(counting: Counting, world: World) -> None:
     """Released, the head and those behind it are handled in order, before live events of the key."""
     happen(world, "a", 1, 2, 3)

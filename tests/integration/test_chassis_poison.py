@@ -6,20 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from chassis.cap import Cap
 from chassis.envelope import Event, Versions, new_id
 from chassis.telemetry import metrics
 from ground.waiting import until
-from tests.support.counting import (
-    READS,
-    Counting,
-    Happened,
-    bad,
-    decide,
-    happen,
-    poison_when,
-    running,
-)
+from tests.support.counting import READS, Counting, Happened, bad, decide, happen, poison_when, running
 from tests.support.worlds import FakeWorld, Headers, World, repeat
 
 BODY = b'{"number": 1}'
@@ -208,66 +198,3 @@ def test_old_versions_are_lifted(counting: Counting, world: World) -> None:
     errors = {str(key): str(error) for key, error in counting.rows("SELECT key, error FROM parked")}
     assert "ValueError" in errors["b"]
     assert errors["c"] == "version 3 of happened is not understood here, only 1, 2"
-
-
-def test_cap_stops_the_consumer(counting: Counting, world: World) -> None:
-    """A fault that is not the data's: nothing more is parked or skipped, the process lives and says what to do."""
-    for number in range(8):
-        happen(world, f"k{number}", 1)
-    broken = counting.consumer(world.log(), poison_when(1))
-    broken.limit(Cap(heads=5, seconds=60))
-    with running(broken) as ends:
-        until(lambda: broken.ready() is not None and "stopped" in broken.ready())  # type: ignore[operator]
-        happen(world, "later", 1)
-        until(lambda: metrics.consumer_stopped.labels("counting")._value.get() == 1)
-        assert broken.alive()
-        assert "demae parked" in str(broken.ready())
-        until(lambda: counting.rows("SELECT consumer FROM stopped WHERE seen > since") == [("counting",)])
-    assert ends == []
-    assert counting.seen() == {}
-    assert len(counting.parked()) <= 5
-    with running(counting.consumer(world.log())):
-        decide_all(counting)
-        until(lambda: sum(map(len, counting.seen().values())) == 9)
-    assert counting.seen() == {"later": [1], **{f"k{number}": [1] for number in range(8)}}
-
-
-def decide_all(counting: Counting) -> None:
-    """Release every head."""
-    counting.rows("UPDATE parked SET state = 'released', who = 'ann', decided = now() RETURNING 1")
-
-
-def test_person_lets_it_go_on(counting: Counting, world: World) -> None:
-    """Resumed without a restart: it goes on where it stood and parks what there is; one word is good for one window."""
-    for number in range(8):
-        bad(world, f"k{number}")
-    happen(world, "a", 1)
-    consumer = counting.consumer(world.log())
-    consumer.limit(Cap(heads=0, seconds=2))
-    with running(consumer):
-        until(lambda: counting.rows("SELECT 1 FROM stopped WHERE seen > since"))
-        assert counting.parked() == []
-        counting.rows("UPDATE stopped SET resumed = clock_timestamp(), who = 'ann' RETURNING 1")
-        until(lambda: len(counting.parked()) == 8 and counting.seen() == {"a": [1]})
-        assert consumer.ready() is None
-        until(lambda: bad(world, f"later {new_id()}") and consumer.ready() is not None, 5)
-
-
-def test_old_heads_do_not_count(counting: Counting, fake: FakeWorld) -> None:
-    """Released events that fail again, and heads of before the window, stop nobody."""
-    consumer = counting.consumer(fake.log(), poison_when(1))
-    consumer.limit(Cap(heads=2, seconds=0.2))
-    with running(consumer):
-        for number in range(6):
-            happen(fake, f"k{number}", 1)
-            until(lambda number=number: len(counting.parked()) == number + 1)  # type: ignore[misc]
-            decide(counting, "released", f"k{number}")
-            until(
-                lambda number=number: (
-                    counting.rows(  # type: ignore[misc]
-                        f"SELECT attempts FROM parked WHERE key = 'k{number}' AND state = 'head'"
-                    )
-                    == [(2,)]
-                )
-            )
-        assert consumer.ready() is None

@@ -30,7 +30,7 @@ class Candidate:
     event: Received | None
     error: str | None = None
     failed: bool = False
-    """A try that it was part of failed, for whatever reason."""
+    """It was tried alone once, and the handler failed."""
 
 
 def candidate(record: Record, attrs: Mapping[str, str], reader: Reader) -> Candidate:
@@ -127,9 +127,9 @@ class Attempt:
         return events
 
     @property
-    def heads(self) -> int:
-        """How many keys it parks; after `finish`."""
-        return sum(parking.head for parking in self.parkings)
+    def heads(self) -> bool:
+        """Whether it parks a key that was not; after `finish`."""
+        return any(parking.head for parking in self.parkings)
 
     def finish(self, batch: Batch) -> None:
         """Write what was parked; also makes sure the guards were answered when the handler did not look."""

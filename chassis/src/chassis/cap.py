@@ -1,14 +1,12 @@
 """The cap on events set aside: when the fault is plainly not the data, a consumer stands still instead of parking all.
 
 It stays in its group, polls, and handles nothing new; what was parked before is drained as ever. It goes on in a new
-process, repaired perhaps, or when a person who has looked says that it is the data.
+process, repaired perhaps, or when a person who has looked says that it is the data. What counts is rows of `parked`: a
+process that is started anew, or takes over from one that stands still, goes on with their count.
 """
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +15,7 @@ from chassis.database import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """More than `heads` new heads within `seconds`, counted in one process, stop its consumer."""
+    """More than `heads` new heads within `seconds`, of all processes of a consumer, stop the one that parks more."""
 
     heads: int = 100
     seconds: float = 60.0
@@ -27,37 +25,24 @@ class TooMany(Exception):
     """The batch would park more than the cap allows: it is rolled back, and none of it is skipped."""
 
 
-class Window:
-    """The new heads of one process that still count. Used by the consumer's thread only."""
+# A released event that failed again is none that is new: it has more attempts. A person's word to go on is good for one
+# window without a cap; what was parked until its end never counts.
+RECENT = """
+SELECT count(*) FROM parked
+WHERE consumer = %(consumer)s AND state = 'head' AND attempts = 1 AND at > greatest(
+  now() - make_interval(secs => %(seconds)s),
+  (SELECT resumed + make_interval(secs => %(seconds)s) FROM stopped WHERE consumer = %(consumer)s))
+"""
 
-    def __init__(self, cap: Cap, now: Callable[[], float] = time.monotonic) -> None:
-        self.cap = cap
-        self._now = now
-        self._parked: deque[tuple[float, int]] = deque()
-        self._lifted = -float("inf")
 
-    def check(self, new: int) -> None:
-        """Raises TooMany when so many more would be over the cap; none more never are."""
-        if new and self._now() >= self._lifted and self._counting() + new > self.cap.heads:
-            raise TooMany(
-                f"more than {self.cap.heads} events in {self.cap.seconds:.0f} s could not be handled: it looks like a"
-                " fault of this program, not of the data"
-            )
-
-    def add(self, new: int) -> None:
-        """So many were parked."""
-        if new and self._now() >= self._lifted:
-            self._parked.append((self._now(), new))
-
-    def lift(self) -> None:
-        """No cap for as long as one counts, then anew: the batch that was too much must be able to pass."""
-        self._parked.clear()
-        self._lifted = self._now() + self.cap.seconds
-
-    def _counting(self) -> int:
-        while self._parked and self._parked[0][0] <= self._now() - self.cap.seconds:
-            self._parked.popleft()
-        return sum(count for _, count in self._parked)
+def check(tx: Transaction, consumer: str, cap: Cap) -> None:
+    """After heads were parked in this transaction: raises TooMany when they are more than the cap allows."""
+    row = tx.execute(RECENT, {"consumer": consumer, "seconds": cap.seconds}).fetchone()
+    if row is not None and row[0] > cap.heads:
+        raise TooMany(
+            f"more than {cap.heads} events in {cap.seconds:.0f} s could not be handled: it looks like a fault of this"
+            " program, not of the data"
+        )
 
 
 TELL = """

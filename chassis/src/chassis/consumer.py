@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from chassis import parked
 from chassis.batch import Batch, Handler
-from chassis.cap import Cap, Standstill, TooMany, Window
+from chassis.cap import Cap, Standstill, TooMany
 from chassis.database import Database
 from chassis.drain import Drain
 from chassis.envelope import Reads, Record
@@ -32,6 +32,10 @@ IDLE_WAIT = 0.5  # seconds a fetch may wait, so that stop and timers are seen
 BACKOFF = (0.05, 5.0)  # seconds between tries in trouble: first, longest; with jitter
 HOUSEKEEPING_SECONDS = 1.0  # positions of skipped records, Kafka's offsets, lag, parked keys
 STUCK_SECONDS = 60.0  # a loop that has not turned for so long is not alive
+
+
+class Stopping(Exception):
+    """The end came between two tries at a batch: it is not skipped, its next owner reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Consumer:
             handle=handle,
             wants=wants,
             passes=passes,
+            between=self._between,
         )
         self._drain = Drain(name, self._handling.reader, handle)
         self._standstill = Standstill(name)
@@ -93,7 +98,7 @@ class Consumer:
 
     def limit(self, cap: Cap) -> None:
         """Stand still beyond this cap; before `run`."""
-        self._handling.window = Window(cap)
+        self._handling.cap = cap
 
     def run(self) -> None:
         """Consume until `stop()`. Raises Fatal, or the error of a timer."""
@@ -105,7 +110,7 @@ class Consumer:
             self._log.close()
 
     def stop(self) -> None:
-        """Finish the batch at hand, then leave the group."""
+        """Finish the batch at hand, or the try at it, then leave the group."""
         self._stop.set()
 
     def poke(self) -> None:
@@ -131,6 +136,8 @@ class Consumer:
                 self._patiently(lambda: self._handling.process(self._owned.only(records)), self._wait_polled)
             except TooMany as error:
                 self._stand(str(error))
+            except Stopping:
+                return
         self._run_timers()
 
     # -- trouble -------------------------------------------------------------------------------------------------
@@ -150,6 +157,12 @@ class Consumer:
             else:
                 self._trouble = None
                 return
+
+    def _between(self) -> None:
+        """Two tries at a batch: the loop turns, however many it takes."""
+        self._beat = time.monotonic()
+        if self._stop.is_set():
+            raise Stopping
 
     def _wait_polled(self, seconds: float) -> None:
         """Stay a member of the group while fetching nothing."""
@@ -178,7 +191,6 @@ class Consumer:
         log.critical("the consumer stands still", event_key="consumer.stopped", reason=why)
 
     def _go_on(self) -> None:
-        self._handling.window.lift()
         self._log.resume(list(self._owned.saved))
         log.warning("the consumer goes on: a person said so", event_key="consumer.resumed")
 

@@ -1,7 +1,8 @@
 """Handles what was fetched: one transaction a batch, and what to do when its handler cannot do some of it.
 
-An event that is called poison is parked, and the batch tried again without it. When a handler fails, transactions of
-one event each show by which. Where another owner has moved the position, the batch is given up to him.
+An event that is called poison is parked, and the batch tried again without it. When there are many of them, and when a
+handler fails, transactions of one event each show which they are. Where another owner has moved the position, the batch
+is given up to him.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chassis.batch import Attempt, Candidate, Handler, PositionsLost, candidate
-from chassis.cap import Cap, TooMany, Window
+from chassis.cap import Cap, TooMany, check
 from chassis.database import Database
 from chassis.envelope import Reader, Reads, Record, attributes
 from chassis.errors import Fatal, Poison, Transient
@@ -19,6 +20,8 @@ from chassis.owned import Owned, place_of
 from chassis.telemetry import log, metrics
 
 Wants = Callable[[str, str], bool]
+
+WHOLE_TRIES = 8  # at a batch, one poison fewer each time; each costs as much as the batch
 
 
 class Handling:
@@ -34,7 +37,9 @@ class Handling:
         handle: Handler,
         wants: Wants | None,
         passes: frozenset[str],
+        between: Callable[[], None],
     ) -> None:
+        """`between` two tries is called, and may raise: there may be many, and nothing is skipped by an end there."""
         self._name = name
         self._database = database
         self._owned = owned
@@ -42,8 +47,9 @@ class Handling:
         self._handle = handle
         self._wants = wants or (lambda _type, _source: True)
         self._passes = passes
+        self._between = between
         self.reader = Reader(reads)
-        self.window = Window(Cap())
+        self.cap = Cap()
 
     def process(self, records: Sequence[Record]) -> None:
         """Handle the wanted records of a fetch; the rest only moves the position, now or with the next batch.
@@ -64,7 +70,9 @@ class Handling:
     def _settle(self, records: Sequence[Record], candidates: Sequence[Candidate]) -> set[Place]:
         """Commit the batch, whatever its handler says of single events; -> the places lost to another owner."""
         lost: set[Place] = set()
+        tries = 0
         while candidates:
+            tries += 1
             try:
                 self._commit(records, candidates)
             except PositionsLost:
@@ -74,6 +82,8 @@ class Handling:
                 candidates = [c for c in candidates if place_of(c.record) not in lost]
             except Poison as poison:
                 self._mark(candidates, poison)
+                if tries >= WHOLE_TRIES and len(candidates) > 1:
+                    return lost | self._one_by_one(candidates)
             except (Transient, Fatal, TooMany):
                 raise
             except Exception as error:
@@ -82,13 +92,14 @@ class Handling:
                 self._blame(candidates[0], error)
             else:
                 break
+            self._between()
         return lost
 
     def _one_by_one(self, candidates: Sequence[Candidate]) -> set[Place]:
-        """The handler failed on the batch as a whole: each event in a transaction of its own shows which it was."""
+        """Each event in a transaction of its own shows which of them the handler cannot do."""
         lost: set[Place] = set()
         for single in candidates:
-            single.failed = True
+            self._between()
             if place_of(single.record) not in lost:
                 lost |= self._settle([single.record], [single])
         return lost
@@ -123,10 +134,10 @@ class Handling:
             batch = attempt.begin(candidates, moves)
             self._handle(tx, batch)
             attempt.finish(batch)
-            self.window.check(attempt.heads)
+            if attempt.heads:
+                check(tx, self._name, self.cap)
             reach("batch.before_commit")
         reach("batch.after_commit")
-        self.window.add(attempt.heads)
         self._owned.moved(moves)
         attempt.count()
         for callback in batch.callbacks:
