@@ -1,6 +1,8 @@
 """Where programs of this machine find the system's database."""
 
+import errno
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -24,3 +26,17 @@ def test_stopped_system_is_one_sentence(tmp_path: Path, runtime: str) -> None:
         layout.remember(state, runtime=runtime)
     with pytest.raises(NotUpError, match="make up"), reach.database("verify", {"DEMAE_STATE": str(state)}):
         pass
+
+
+def test_door_closes_on_every_system() -> None:
+    """macOS refuses to shut a socket down that only listens: the block's own end is what counts."""
+    server = mock.MagicMock()
+    server.__enter__.return_value = server
+    server.accept.side_effect = server.shutdown.side_effect = OSError(errno.ENOTCONN, "Socket is not connected")
+    with (
+        mock.patch("socket.create_server", return_value=server),
+        pytest.raises(KeyError, match="the block's own"),
+        reach.door("true"),
+    ):
+        raise KeyError("the block's own")
+    server.shutdown.assert_called_once()
