@@ -5,6 +5,8 @@ from functools import cache
 
 import pytest
 
+from bootstrap.secrets import Values, secrets_of
+from chassis.migrate import roles
 from cluster import render
 from runtime.layout import ROOT
 from tests.support.overlays import DEMO, KUBERNETES, Document, documents, needs, new_services, overlay, read
@@ -72,6 +74,15 @@ def test_named_processes_are_there() -> None:
     names = {one["metadata"]["name"] for one in documents("full", "Deployment")}
     for group in re.findall(r"app\.kubernetes\.io/name in \(([^)]*)\)", page()):
         assert set(group.split(",")) <= names
+
+
+def test_named_secrets_are_made() -> None:
+    """Whoever reads a password out of one finds it."""
+    services = ROOT / "services"
+    made = secrets_of(services, Values("postgresql://a:b@c/d", dict.fromkeys(roles(services), "e"), "f", "g"))
+    named = re.findall(r"\$\(secret (\w+) (\w+)", page())
+    assert len(named) == 2
+    assert all(variable in made[secret] for secret, variable in named)
 
 
 def test_named_alarms_are_there() -> None:
