@@ -4,22 +4,55 @@ Seconds here; `make explore STEPS=1000000` looks longer. A violation names its s
 """
 
 import json
+from collections.abc import Sequence
+from dataclasses import fields
 
 import pytest
 from typer.testing import CliRunner
 
-from api.events import Reason
+from api.events import READS, Reason
 from explore import __main__ as explore
 from explore import machine
 from explore.log import Rules
+from explore.orders import Api
+from explore.service import Read, Work
 from explore.sweep import Sweep, sweep
 from explore.town import Deadlines, Scene, healthy_orders_lost, town
+from explore.versions import OTHERS
 
 RUNS = 120
 STORIES = 60
 CLOCK_RUNS = 2
 CONTROL_RUNS = 500  # at most: the rarest control is caught within a fifth of them
 RARE = {"RESTAURANT_SILENT"}
+
+CONTROLS = [
+    ("remember_closed", "I7: a courier is not free"),
+    ("remember_closed", "I1: cancelled, 1 captured, settled ['payment_released']"),
+    ("lease", "I7: payment_completed emitted 2 times"),
+    ("replace_leavers", "I7: a courier who left keeps an order"),
+    ("believe_pick_up", "I7: an order is not with who picked it up"),
+    ("gone_is_gone", "I7: stock grew"),
+    ("newest_word", "I7: stock is lost"),
+    ("one_allowance", "I2: another card prolonged the wait"),
+    ("one_allowance", "I12: the journal's fold is not the document"),
+    ("in_order", "crash: UnknownOrderError: the order was never created"),
+    ("let_go", "I11: something is parked"),
+    ("one_order_a_key", "I3: keys and orders differ"),
+    ("newest_version", "I4: versions have a gap"),
+    ("newest_version", "I6: illegal [('DELIVERED', 'PICKED_UP')]"),
+    ("newest_version", "I8: a version after the end of the stream"),
+    ("decide_again", "I6: not one end"),
+    ("decide_again", "I12: lost update: order_ready of api itself is in no version"),
+    ("fold_each", "I12: lost update: order_accepted is in no version"),
+    ("say_all", "I12: a version of order_cancelled, which nobody said"),
+    ("end_is_final", "I2: hangs in PAID"),
+    ("end_is_final", "I6: illegal [('CANCELLED', 'PAID')]"),
+    ("skip_none", "I4: the journal's topic has a gap"),
+    ("skip_none", "I5: orders.events is not what was committed"),
+    ("skip_none", "I12: lost update: payment_completed was never handled"),
+]
+"""(Rule that is switched off, what the judge then says)."""
 
 STOP = (60.0, 160.0)  # longer than the longest allowance
 LOG_STANDS = Scene(log_stands=STOP)
@@ -34,7 +67,7 @@ def explored() -> Sweep:
 
 
 def test_invariants_hold_in_every_run(explored: Sweep) -> None:
-    """I1 to I7 (and I12) hold once faults have healed."""
+    """What the judge judges holds once faults have healed."""
     assert not explored.violations, str(explored)
 
 
@@ -62,24 +95,29 @@ def test_wrong_story_is_short() -> None:
     assert story.count("state.") < 12
 
 
-@pytest.mark.parametrize(
-    ("broken", "shown"),
-    [
-        ("remember_closed", "I7: a courier is not free"),
-        ("remember_closed", "I1: cancelled, 1 captured, settled ['payment_released']"),
-        ("lease", "I7: payment_completed emitted 2 times"),
-        ("replace_leavers", "I7: a courier who left keeps an order"),
-        ("believe_pick_up", "I7: an order is not with who picked it up"),
-        ("gone_is_gone", "I7: stock grew"),
-        ("newest_word", "I7: stock is lost"),
-        ("one_allowance", "I2: another card prolonged the wait"),
-        ("in_order", "crash: UnknownOrderError: the order was never created"),
-    ],
-)
+@pytest.mark.parametrize(("broken", "shown"), CONTROLS)
 def test_broken_rule_is_caught(broken: str, shown: str) -> None:
     """Controls: the end of an order forgotten, no lease, a courier who leaves with the order, and so on (`Rules`)."""
     rules = Rules(**{broken: False})
     assert any(shown in sweep([seed], rules).violations for seed in range(CONTROL_RUNS))
+
+
+@pytest.mark.parametrize("kind", sorted(OTHERS))
+def test_lost_update_is_caught(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Controls: api drops another service's fact of one kind when it reads it."""
+    decide = Api.decide
+
+    def drops(api: Api, reads: Sequence[Read]) -> Work:
+        return decide(api, [read for read in reads if not isinstance(read.data, READS[kind])])
+
+    monkeypatch.setattr(Api, "decide", drops)
+    shown = f"I12: lost update: {kind} is in no version"
+    assert any(shown in sweep([seed]).violations for seed in range(CONTROL_RUNS))
+
+
+def test_every_rule_has_its_control() -> None:
+    """Nothing is said to be proven that is never switched off."""
+    assert {broken for broken, _ in CONTROLS} == {field.name for field in fields(Rules)}
 
 
 def test_run_tells_and_exits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def shelves(world: World) -> dict[Place, int]:
 
 def _story(world: World) -> Iterator[Record]:
     """What restaurant handled, and when its timer made a dish ready, in the order of its commits."""
-    handled = [(at, 0, n, record) for n, (at, record) in enumerate(world.restaurant.handled)]
+    handled = [(one.since, 0, n, one.record) for n, one in enumerate(world.restaurant.handled)]
     ready = [
         (record.id, 1, 0, record)
         for record in world.log.wal

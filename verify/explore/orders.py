@@ -20,9 +20,8 @@ Versions = Sequence[tuple[events.Fact, rules.Order]]
 class Request:
     """A mutation between its read and its write: holds only while the order is at the version it was decided on."""
 
-    order_id: str
     command: rules.Command
-    version: int
+    order: rules.Order
     facts: Sequence[events.Fact]
 
 
@@ -57,23 +56,27 @@ class Api(Service):
         made: dict[str, list[tuple[events.Fact, rules.Order]]] = {}
         sent: list[Said] = []
         tick = self.tick
-        for key, data, _ in reads:
+        for key, data, _ in reads if self.rules.fold_each else _last(reads):
             if isinstance(data, events.Tick):
                 tick = max(tick, data.k)
                 continue
             facts = self._advance(orders[key], [data])
             own = rules.decide(facts[-1][1] if facts else orders[key], data)
             facts += self._advance(facts[-1][1] if facts else orders[key], own)
-            sent += [_said(key, fact) for fact in own]
+            sent += [_said(key, fact) for fact in own if self.rules.say_all]
             made.setdefault(key, []).extend(facts)
             orders[key] = facts[-1][1] if facts else orders[key]
         return Work(lambda: self._save(made, sent, tick), frozenset(orders))
 
     def _advance(self, order: rules.Order, facts: Sequence[events.Fact]) -> list[tuple[events.Fact, rules.Order]]:
-        if self.rules.one_allowance or not any(isinstance(fact, events.PaymentRetryRequested) for fact in facts):
-            return rules.advance(order, facts)
-        # The control: another card begins a wait of its own.
-        return [(fact, replace(after, since=after.version)) for fact, after in rules.advance(order, facts)]
+        return [(fact, self._changed(fact, after)) for fact, after in rules.advance(order, facts)]
+
+    def _changed(self, fact: events.Fact, after: rules.Order) -> rules.Order:
+        """The controls: another card begins a wait of its own; a capture after the end makes the order a paid one."""
+        if not self.rules.one_allowance and isinstance(fact, events.PaymentRetryRequested):
+            return replace(after, since=after.version)
+        late = isinstance(fact, events.PaymentCompleted) and after.status is rules.Status.CANCELLED
+        return replace(after, status=rules.Status.PAID) if late and not self.rules.end_is_final else after
 
     def _save(self, made: Mapping[str, Versions], sent: Sequence[Said], tick: int = 0) -> None:
         if tick > self.tick:
@@ -116,7 +119,7 @@ class Api(Service):
 
     def place(self, key: str, order_id: str, wish: rules.Place) -> str:
         """-> the id of the key's order, new or not; Refused when the key stands for another wish."""
-        known = self.placements.get(key)
+        known = self.placements.get(key) if self.rules.one_order_a_key else None
         if known is None:
             self.placements[key] = (order_id, wish)
             self.finish(self.request(order_id, wish))
@@ -128,15 +131,18 @@ class Api(Service):
     def request(self, order_id: str, command: rules.Command) -> Request:
         """Read and decide. Raises Refused."""
         order = self.orders.get(order_id, rules.Order(order_id))
-        return Request(order_id, command, order.version, rules.decide(order, command))
+        return Request(command, order, rules.decide(order, command))
 
     def finish(self, request: Request) -> bool:
         """Write; False when the order has moved on: read and decide again."""
-        order = self.orders.get(request.order_id, rules.Order(request.order_id))
-        if order.version != request.version or request.order_id in self.locked:
+        order_id = request.order.id
+        now = self.orders.get(order_id, rules.Order(order_id))
+        minds = self.rules.newest_version and self.rules.decide_again
+        if order_id in self.locked or (now.version != request.order.version and minds):
             return False
-        made = self._advance(order, request.facts)
-        self._save({request.order_id: made}, [_said(request.order_id, fact) for fact in request.facts])
+        # The controls: what came meanwhile is written over, or the old decision is folded on top of it.
+        made = self._advance(now if self.rules.newest_version else request.order, request.facts)
+        self._save({order_id: made}, [_said(order_id, fact) for fact in request.facts])
         return True
 
     def count(self, restaurant_id: str, item_id: str, quantity: int) -> None:
@@ -148,6 +154,11 @@ class Api(Service):
         """A courier starts or ends the shift."""
         fact = events.ShiftStarted() if on else events.ShiftEnded()
         self.log.commit(self.name, [Said(COURIERS, courier_id, events.TYPES[type(fact)], fact)])
+
+
+def _last(reads: Sequence[Read]) -> Sequence[Read]:
+    """The control: one event an order, the last."""
+    return list({read.key: read for read in reads}.values())
 
 
 def _said(order_id: str, fact: events.Fact) -> Said:

@@ -53,6 +53,14 @@ class Open:
     drained: Key | None = None
 
 
+class Handled(NamedTuple):
+    """A record whose handling was committed, and the length of the WAL before and after that commit."""
+
+    record: Record
+    since: int
+    until: int
+
+
 @dataclass
 class Service:
     """One consumer, the only one of its service."""
@@ -65,8 +73,8 @@ class Service:
     parked: dict[Key, list[Parked]] = field(default_factory=dict, init=False)
     unreadable: set[int] = field(default_factory=set, init=False)
     """Ids of records that this service cannot read for a while."""
-    handled: list[tuple[int, Record]] = field(default_factory=list, init=False)
-    """What it has handled, in order, each with the length of the WAL before that commit."""
+    handled: list[Handled] = field(default_factory=list, init=False)
+    """What it has handled, in order."""
 
     name: ClassVar[str]
     topics: ClassVar[Sequence[str]]
@@ -136,8 +144,9 @@ class Service:
         if self.open is None:
             raise AssertionError("nothing is open")
         done, self.open = self.open, None
-        self.handled += [(len(self.log.wal), record) for record in done.handled]
+        since = len(self.log.wal)
         done.work.save()
+        self.handled += [Handled(record, since, len(self.log.wal)) for record in done.handled]
         self.inbox |= done.claimed
         if done.position:
             self.positions[done.position[0]] = done.position[1]
@@ -163,7 +172,11 @@ class Service:
 
     def drainable(self) -> list[Key]:
         """Parked keys that may go on."""
-        return [key for key, rows in self.parked.items() if rows[0].state != "head"]
+        return [key for key, rows in self.parked.items() if self._goes_on(rows[0].state)]
+
+    def _goes_on(self, state: str) -> bool:
+        """The control: only what a person decided about is handled, and nothing behind it."""
+        return state in ("released", "discarded") or (state == "behind" and self.rules.let_go)
 
     def judge(self, key: Key, state: str) -> None:
         """A person says of a head that it is `released` or `discarded`; a second word changes nothing."""

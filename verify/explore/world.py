@@ -30,11 +30,12 @@ class World:
     """One run."""
 
     rules: Rules = Rules()  # noqa: RUF009 - frozen
-    log: Log = field(default_factory=Log)
+    log: Log = field(init=False)
     requests: list[Request] = field(default_factory=list)
     """Mutations between their read and their write."""
 
     def __post_init__(self) -> None:
+        self.log = Log(self.rules)
         self.api = Api(self.log, self.rules)
         self.payment = Payment(self.log, self.rules)
         self.delivery = Delivery(self.log, self.rules)
@@ -67,7 +68,7 @@ class World:
         """The mutation's one statement; who was overtaken decides again."""
         self.requests.remove(request)
         if not self.api.finish(request):
-            self.ask(request.order_id, request.command)
+            self.ask(request.order.id, request.command)
 
     def on_shift(self, courier_id: str) -> bool:
         """What the courier knows: the last word that was said, whoever has read it."""
