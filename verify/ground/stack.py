@@ -103,11 +103,11 @@ class Stack(Protocol):
         unable()
 
     def kill(self, process: str) -> None:
-        """Signal 9; returns when it is dead. The runtime starts it again by itself."""
+        """Signal 9; returns when it is dead. The runtime starts it again by itself. Raises when it does not run."""
         unable()
 
     def pause(self, process: str) -> None:
-        """Freezes it: a zombie that does not know it."""
+        """Freezes it: a zombie that does not know it. Raises when it does not run."""
         unable()
 
     def resume(self, process: str) -> None:

@@ -21,6 +21,7 @@ from runtime.errors import PortTaken
 from runtime.person import person
 
 READY_SECONDS = 120.0
+ALIVE_SECONDS = 10.0  # what has just died is started again meanwhile
 
 
 @dataclass
@@ -79,12 +80,12 @@ class LocalStack(Stack):
         return list(self._parts())
 
     def kill(self, process: str) -> None:
-        pid = self._pid(process)
+        pid = until(lambda: self._pid(process), ALIVE_SECONDS, f"{process} to kill")
         self.control.kill(process)
         until(lambda: self._pid(process) != pid, 10, f"the end of {process}")
 
     def pause(self, process: str) -> None:
-        self._signal(process, signal.SIGSTOP)
+        until(lambda: self._signal(process, signal.SIGSTOP), ALIVE_SECONDS, f"{process} to freeze")
 
     def resume(self, process: str) -> None:
         self._signal(process, signal.SIGCONT)
@@ -139,19 +140,26 @@ class LocalStack(Stack):
     def _pid(self, process: str) -> int:
         return self.control.running()[process].state.pid
 
-    def _signal(self, process: str, number: signal.Signals) -> None:
-        """To it and all below it, as an engine freezes a container: most of Postgres is its children."""
-        if pid := self._pid(process):
-            for one in _family(pid):
-                with suppress(psutil.NoSuchProcess):
-                    one.send_signal(number)
+    def _signal(self, process: str, number: signal.Signals) -> bool:
+        """To it and all below it, as an engine freezes a container: most of Postgres is its children.
+
+        False when nobody was there.
+        """
+        heard = False
+        for one in _family(self._pid(process)):
+            with suppress(psutil.NoSuchProcess):
+                one.send_signal(number)
+                heard = True
+        return heard
 
     def _log(self, process: str) -> Path:
         return self.known.layout.log(process)
 
 
 def _family(pid: int) -> list[psutil.Process]:
-    """The process, and all that descend from it; empty when it is gone."""
+    """The process, and all that descend from it; empty when it is gone, or was never there (0)."""
+    if not pid:
+        return []
     with suppress(psutil.NoSuchProcess):
         first = psutil.Process(pid)
         return [first, *first.children(recursive=True)]
@@ -178,7 +186,12 @@ def _start(state: Path, settings: dict[str, str]) -> system.System:
         where = layout.Layout(layout.ROOT, state, layout.ROOT / ".run" / "downloads", offset)
         where.make()
         known = system.load(where, settings, [])
-        with suppress(PortTaken):  # another run was faster
+        try:
             up.bring(known)
-            return known
+        except PortTaken:  # another run was faster
+            continue
+        except BaseException:  # Ctrl-C too: `bring` leaves running what it has begun
+            down.down(known)
+            raise
+        return known
     raise RuntimeError("no free range of ports for a system of the tests")
