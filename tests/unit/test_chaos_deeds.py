@@ -1,7 +1,10 @@
 """Doing a fault to a stack: begun, lasting, ended, whatever happens meanwhile."""
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,14 +25,20 @@ class FakeStack:
     done: list[str] = field(default_factory=list)
     broken: dict[str, Exception] = field(default_factory=dict)
     folder: Path = Path()
+    pid: str = "7"
+    provider_faults: Any = None
+    kafka_bootstrap: str = "nowhere"
+    then: Callable[[], None] = lambda: None
+    """Happens behind whatever is done."""
 
     def note(self, what: str, process: str) -> None:
         self.done.append(f"{what} {process}")
+        self.then()
         if error := self.broken.get(what):
             raise error
 
     def incarnation(self, process: str) -> str:
-        return "7"
+        return self.pid
 
     def environment(self, process: str) -> dict[str, str]:
         return {"FAILPOINTS": str(self.folder)}
@@ -53,8 +62,18 @@ class FakeStack:
 def scene(stack: FakeStack, folder: Path, **more: Any) -> Scene:
     """With a history of its own, and no load."""
     recorder = Recorder(folder / "faults.jsonl", "faults")
-    given = {"orders": list, "poisoned": lambda _: None, "strike": lambda _: None, **more}
+    given = {"orders": list, "poisoned": lambda _: None, "strike": told, **more}
     return Scene(cast(Stack, stack), recorder, **given)
+
+
+def told(_on: bool, error: Exception | None = None) -> Future[None]:
+    """All couriers were told, or it broke."""
+    done: Future[None] = Future()
+    if error:
+        done.set_exception(error)
+    else:
+        done.set_result(None)
+    return done
 
 
 def fault(kind: str, part: str = "payment", seconds: float = 0.0, detail: str = "") -> Fault:
@@ -84,7 +103,7 @@ def test_ended_run_gives_back(tmp_path: Path, kind: str, last: str) -> None:
     """Ctrl-C in the middle of a long fault: nothing stays frozen or stopped, and nobody waits for its end."""
     stack = FakeStack()
     here = scene(stack, tmp_path)
-    here.stopping.set()
+    stack.then = here.stopping.set
     with pytest.raises(Stopped):
         do(here, fault(kind, seconds=600))
     assert stack.done[-1] == last
@@ -98,9 +117,21 @@ def test_impossible_fault_is_told(tmp_path: Path) -> None:
 
 def test_strike_ends(tmp_path: Path) -> None:
     """All go home, and come back."""
-    told: list[bool] = []
-    do(scene(FakeStack(), tmp_path, strike=told.append), fault("strike", "couriers"))
-    assert told == [True, False]
+    asked: list[bool] = []
+
+    def strike(on: bool) -> Future[None]:
+        asked.append(on)
+        return told(on)
+
+    do(scene(FakeStack(), tmp_path, strike=strike), fault("strike", "couriers"))
+    assert asked == [True, False]
+
+
+def test_broken_strike_is_told(tmp_path: Path) -> None:
+    """Couriers who did not go home are no strike."""
+    broken = partial(told, error=OSError("nobody answers"))
+    made = do(scene(FakeStack(), tmp_path, strike=broken), fault("strike", "couriers"))
+    assert made.failed == "OSError: nobody answers"
 
 
 def test_failpoint_waits_for_the_death(tmp_path: Path) -> None:

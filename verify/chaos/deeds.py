@@ -9,6 +9,8 @@ from chaos import capture, crashes, positions, records, trouble
 from chaos.faults import Fault
 from chaos.scene import Scene, Stopped
 
+COURIERS_SECONDS = 90.0  # each is told until the API answers
+
 Deed = Callable[[Scene, Fault, Random], None]
 
 
@@ -54,11 +56,17 @@ def stop(scene: Scene, fault: Fault, _dice: Random) -> None:
 
 def strike(scene: Scene, fault: Fault, _dice: Random) -> None:
     """All couriers end their shift."""
-    scene.strike(True)
     try:
+        _all_couriers(scene, striking=True)
         scene.last(fault.seconds)
     finally:
-        scene.strike(False)
+        _all_couriers(scene, striking=False)
+
+
+def _all_couriers(scene: Scene, *, striking: bool) -> None:
+    told = scene.strike(striking)
+    scene.until(told.done, "all couriers to be told", COURIERS_SECONDS)
+    told.result()
 
 
 DEEDS: Mapping[str, Deed] = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from random import Random
 
-from chaos.broker import Broker, open_broker
+from chaos.broker import Broker, BrokerError, open_broker
 from chaos.faults import Fault
 from chaos.scene import Scene
 
@@ -31,7 +31,8 @@ def forget(scene: Scene, fault: Fault, _dice: Random) -> None:
 
 def _move(scene: Scene, process: str, where: Where) -> None:
     def moved(broker: Broker, group: str) -> None:
-        known = broker.committed(group)
+        if not (known := broker.committed(group)):
+            raise BrokerError(f"group {group} has committed nothing that could be moved")
         broker.move(group, {place: where(*broker.extent(place)) for place in known})
 
     _while_away(scene, process, moved)

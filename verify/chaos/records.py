@@ -53,7 +53,13 @@ POISONS: Mapping[str, Poison] = {
 
 def poison(scene: Scene, fault: Fault, dice: Random) -> None:
     """Some records that cannot be handled, each among the events of an open order."""
-    orders = list(scene.orders())
+    orders: list[str] = []
+
+    def found() -> bool:
+        orders[:] = scene.orders()
+        return bool(orders)
+
+    scene.until(found, "an open order to poison")
     for order in dice.sample(orders, min(len(orders), dice.randint(*HEADS))):
         put = partial(_poison, scene, fault.detail, order, dice.choice(TYPES))
         scene.until(put, "the broker to take a poisoned record")
@@ -68,7 +74,8 @@ def _poison(scene: Scene, what: str, order: str, type_: tuple[str, str]) -> bool
     more: dict[str, Any] = {"event_id": headers["ce_id"], **({"consumers": ()} if bad.harmless else {})}
     key, named = order if bad.keyed else "", headers["ce_type"] or ""
     scene.recorder.poison(what, place, key, kind=named, source=source, **more)
-    scene.poisoned(order)
+    if bad.keyed and not bad.harmless:  # the others are no reason for that order to wait
+        scene.poisoned(order)
     return True
 
 
@@ -82,12 +89,15 @@ def sound(kind: str, source: str) -> dict[str, str | None]:
 def repeat(scene: Scene, fault: Fault, dice: Random) -> None:
     """The youngest records of some partitions once more, as they are."""
 
-    def repeated() -> bool:
+    def repeated() -> int:
+        done = 0
         with open_broker(scene.stack.kafka_bootstrap) as broker:
             count = broker.partitions(fault.part)
             for partition in dice.sample(range(count), min(count, PARTITIONS)):
-                broker.repeat(identified(broker.youngest(Place(fault.part, partition), REPEATED)))
-        return True
+                records = identified(broker.youngest(Place(fault.part, partition), REPEATED))
+                broker.repeat(records)
+                done += len(records)
+        return done
 
     scene.until(repeated, f"records of {fault.part} repeated")
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -139,8 +139,8 @@ class Run:
     def _poisoned_too(self, order: str) -> None:
         self._poisoned.add(order)
 
-    def _strike(self, on: bool) -> None:
-        asyncio.run_coroutine_threadsafe(self._town.strike(on), self._loop)
+    def _strike(self, on: bool) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(self._town.strike(on), self._loop)
 
 
 async def play(stack: Stack, plan: Plan, say: Say) -> Played:

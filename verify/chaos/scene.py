@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,14 +26,14 @@ class Scene:
     """Used from several threads.
 
     `orders` are open ones, `poisoned` is told of one that may wait for a person now, `strike` sends all couriers home,
-    or back.
+    or back: done when all of them are.
     """
 
     stack: Stack
     recorder: Recorder
     orders: Callable[[], Sequence[str]]
     poisoned: Callable[[str], None]
-    strike: Callable[[bool], None]
+    strike: Callable[[bool], Future[None]]
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def last(self, seconds: float) -> None:
@@ -40,7 +41,7 @@ class Scene:
         if self.stopping.wait(seconds):
             raise Stopped
 
-    def until(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    def until(self, condition: Callable[[], object], what: str, seconds: float | None = None) -> None:
         """As `ground.waiting.until`, for what may fail while it is tried: trouble is no. Raises Stopped too."""
         trouble = ""
 
@@ -56,7 +57,7 @@ class Scene:
                 return False
 
         try:
-            until(tried, seconds, what)
+            until(tried, seconds or PATIENCE_SECONDS, what)
         except AssertionError as late:
             raise AssertionError(f"{late} {trouble}") from None
 
@@ -73,8 +74,12 @@ class Scene:
     @contextmanager
     def frozen(self, part: str) -> Iterator[None]:
         """It does nothing for the time of the block."""
+        self.until(lambda: self.stack.incarnation(part), f"{part} to freeze")
+        before = self.stack.incarnation(part)
         self.stack.pause(part)
         try:
+            if self.stack.incarnation(part) != before:
+                raise AssertionError(f"{part} died before it froze")
             yield
         finally:
             self.stack.resume(part)

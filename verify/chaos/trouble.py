@@ -15,18 +15,22 @@ FAULTS: Mapping[str, Mapping[str, float]] = {
     "refuse_refunds": {"refuse_refunds": 0.5},
 }
 
+HIT_SECONDS = 100.0  # behind its end, for a first call to be hit: with Connect away, nobody calls
+
 
 def provider(scene: Scene, fault: Fault, dice: Random) -> None:
-    """Some or all of its calls go wrong for a while. It heals by itself too, should nobody tell it to."""
-    seed = dice.randrange(2**31)
+    """Some or all of its calls go wrong for a while, one at least. It heals by itself too, should nobody tell it to."""
+    faults = scene.stack.provider_faults
+    seed, longest = dice.randrange(2**31), fault.seconds + HIT_SECONDS
 
     def taken() -> bool:
-        scene.stack.provider_faults.set(**FAULTS[fault.detail], seed=seed, seconds=fault.seconds)
+        faults.set(**FAULTS[fault.detail], seed=seed, seconds=longest)
         return True
 
     scene.until(taken, "the provider to take its faults")
     try:
         scene.last(fault.seconds)
+        scene.until(lambda: faults.look()["done"], "a call to be hit", HIT_SECONDS)
     finally:
         heal(scene)
 
