@@ -115,14 +115,16 @@ async def test_requests_are_answered(world: World, part: str) -> None:
 
 @pytest.mark.parametrize("part", ["kafka", "connect", "postgres"])
 async def test_log_brings_a_new_fact(world: World, part: str) -> None:
-    """Of another service, stated after the end, in a client's hands: neither the older nor api's own counts."""
-    for kind, at in (("payment_completed", -1.0), ("order_picked_up", 1.0)):
+    """Of each other service, stated after the end, in a client's hands: neither an older one nor api's own counts."""
+    for kind, at in (("delivery_assigned", -1.0), ("order_picked_up", 1.0), ("order_ready", 1.0)):
         world.town.pushes.append((SINCE + 2, world.version(kind, 6, at), 6))
     order = world.version("payment_completed", 2, 1.0)
     world.town.pushes.append((SINCE + 3, order, 1))
-    assert await world.recovered(part) is None
     world.town.pushes.append((SINCE + 5, order, 2))
-    assert await world.recovered(part) == 5
+    world.town.pushes.append((SINCE + 6, world.version("order_accepted", 4, 1.0), 4))
+    assert await world.recovered(part) is None
+    world.town.pushes.append((SINCE + 9, world.version("delivery_assigned", 3, 1.0), 3))
+    assert await world.recovered(part) == 9
 
 
 async def test_notifier_pushes_any_fact(world: World) -> None:
