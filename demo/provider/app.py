@@ -55,6 +55,8 @@ class Api:
             if fate.before is not None:
                 return await _badly(fate.before, request, request_id)
             answer = await _said(call(request, params, request_id), request_id)
+            if fate.after is Fault.SAVE_ERROR:
+                self._keys.spoil(request.headers.get("idempotency-key"), errors.broken())
             return answer if fate.after is None else await _badly(fate.after, request, request_id)
 
         return endpoint

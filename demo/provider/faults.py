@@ -21,6 +21,7 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     unavailable: Share = 0.0  # 503, not executed
     lose_request: Share = 0.0  # the connection is closed, nothing was executed
     error_after: Share = 0.0  # executed, then 500
+    save_error: Share = 0.0  # executed, then 500, and the idempotency key has no other answer any more
     lose_answer: Share = 0.0  # executed, then the connection is closed
     hang: Share = 0.0  # silent for `hang_seconds`, then as if nothing had been
     hang_seconds: Annotated[float, msgspec.Meta(ge=0, le=600)] = 10.0
@@ -34,6 +35,7 @@ class Fault(StrEnum):
     UNAVAILABLE = "unavailable"
     LOSE_REQUEST = "lose_request"
     ERROR_AFTER = "error_after"
+    SAVE_ERROR = "save_error"
     LOSE_ANSWER = "lose_answer"
     HANG = "hang"
     REFUSE_REFUNDS = "refuse_refunds"
@@ -46,7 +48,7 @@ class Fate:
     wait: float = 0.0
     hangs: bool = False
     before: Fault | None = None  # UNAVAILABLE or LOSE_REQUEST: it is not executed
-    after: Fault | None = None  # ERROR_AFTER or LOSE_ANSWER: it is
+    after: Fault | None = None  # ERROR_AFTER, SAVE_ERROR or LOSE_ANSWER: it is
 
 
 def fate(faults: Faults, name: str, count: int) -> Fate:
@@ -58,7 +60,11 @@ def fate(faults: Faults, name: str, count: int) -> Fate:
     hangs = drawn(Fault.HANG, faults.hang)
     wait = faults.slow_ms / 1000 + (faults.hang_seconds if hangs else 0.0)
     before = [(Fault.UNAVAILABLE, faults.unavailable), (Fault.LOSE_REQUEST, faults.lose_request)]
-    after = [(Fault.ERROR_AFTER, faults.error_after), (Fault.LOSE_ANSWER, faults.lose_answer)]
+    after = [
+        (Fault.SAVE_ERROR, faults.save_error),
+        (Fault.ERROR_AFTER, faults.error_after),
+        (Fault.LOSE_ANSWER, faults.lose_answer),
+    ]
     return Fate(
         wait,
         hangs,

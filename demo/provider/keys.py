@@ -9,8 +9,11 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import msgspec
+
 from provider import errors
-from provider.store import Line, Store
+from provider.errors import Refusal
+from provider.store import REFUSED, Line, Store
 
 KEY_LENGTH_MAX = 255
 
@@ -42,6 +45,15 @@ class Keys:
         if saved.fingerprint != print_of_request:
             raise errors.key_reused(key)
         return self._store.answer(saved)
+
+    def spoil(self, key: str | None, refusal: Refusal) -> None:
+        """From now on this is what the key is answered with, as when an execution ends in the middle of its work."""
+        saved = self._store.keys.get(key or "")
+        if saved is not None:
+            body = msgspec.Raw(msgspec.json.encode(refusal.body))
+            first = self._store.answer(saved)
+            spoilt = msgspec.structs.replace(first, type=REFUSED, status=refusal.status, body=body, amount=None)
+            self._store.append(spoilt, None)
 
     @contextmanager
     def running(self, key: str | None) -> Iterator[None]:

@@ -63,8 +63,8 @@ class Calls:
     def _ask(self, job: Job) -> Answer:
         """The key is new with each lease: a saved error (Stripe saves 5xx too) must not answer for ever.
 
-        That cannot take money twice, an intent succeeds once; the one call that could repeat itself, the making of the
-        intent, has the order's id as its key.
+        That cannot take money twice, an intent succeeds once. The making of the intent has the order's id as its key,
+        and this one behind a saved 5xx only.
         """
         key = f"{job.key}:{job.row.lease}"
         return self._provider.ask(job.key, job.call, key=key, again=job.row.tries > 1)

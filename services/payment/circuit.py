@@ -33,10 +33,12 @@ class Circuit:
 
     def room(self, limit: int) -> int:
         """How many calls to begin now: `limit` while closed, none while open, one to find out when its time is over."""
+        if self._probing:  # first: an old call's success may close it while `run` still lets one through only
+            return 0
         context = self._breaker.context
         if context.state == CLOSED:
             return limit
-        return 0 if self._probing or time.time() < (context.opened_at or 0.0) + self._seconds else 1
+        return 0 if time.time() < (context.opened_at or 0.0) + self._seconds else 1
 
     def run(self, call: Callable[[], T]) -> T:
         """The call's result; raises Unanswered, at once and without calling when the circuit is open."""

@@ -37,7 +37,7 @@ class Settled(StrEnum):
 
     REFUNDED = "refunded"
     RELEASED = "released"
-    REFUND_FAILED = "refund_failed"
+    REFUND_FAILED = "refund_failed"  # a person has to look: the provider said no to the refund, or knows no intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,13 @@ class Canceled:
 
 
 @dataclass(frozen=True, slots=True)
+class NotCanceled:
+    """To Cancel: the provider has no such intent (any more). Whether it was paid, nobody can say."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refunded:
     """To Refund: the money went back, now or in an earlier call whose answer was lost."""
 
@@ -127,7 +134,7 @@ class NotRefunded:
     reason: str
 
 
-Answer = Created | Succeeded | Declined | Canceled | Refunded | NotRefunded
+Answer = Created | Succeeded | Declined | Canceled | NotCanceled | Refunded | NotRefunded
 Outcome = tuple[Payment, list[Outgoing]]
 
 
@@ -226,6 +233,6 @@ def _settled(payment: Payment, said: Answer) -> Outcome:
         case Refunded() if payment.captured:
             refunded = PaymentRefunded(payment.amount, payment.currency)
             return replace(payment, settled=Settled.REFUNDED), [refunded]
-        case NotRefunded(reason) if payment.captured:
+        case NotCanceled(reason) | NotRefunded(reason):
             return replace(payment, settled=Settled.REFUND_FAILED), [RefundFailed(reason)]
     return payment, []

@@ -64,7 +64,7 @@ class PaymentReleased:
 
 @dataclass(frozen=True, slots=True)
 class RefundFailed:
-    """Settled, for a person to look at: the provider refused to give the money back."""
+    """Settled, for a person to look at: the provider refused to give the money back, or knows the intent no more."""
 
     reason: str
 

@@ -17,6 +17,7 @@ from payment.domain import (
     Create,
     Created,
     Declined,
+    NotCanceled,
     NotRefunded,
     Refund,
     Refunded,
@@ -63,7 +64,7 @@ class Provider:
         try:
             match call:
                 case Create():
-                    return self._create(order_id, call)
+                    return self._create(order_id, call, key)
                 case Confirm(intent):
                     return (self._seen(call) if again else None) or self._confirm(call, key)
                 case Cancel(intent):
@@ -72,14 +73,28 @@ class Provider:
                     return self._refund(intent, key)
         except stripe.StripeError as error:
             return _explicit(call, error)
+        except ValueError as error:  # a header that HTTP cannot carry: it was not sent, and the others' are fine
+            raise Unanswered(f"a request that cannot be sent: {error}", trouble=False) from error
         except (
             AttributeError,
             TypeError,
         ) as error:  # a good status, and nothing of Stripe's in the body: somebody else's
             raise Unanswered(f"an answer that is none: {error}", trouble=True) from error
 
-    def _create(self, order_id: str, call: Create) -> Answer:
-        """The key is the order's id, for ever: an answer that was lost is given again, with the same intent."""
+    def _create(self, order_id: str, call: Create, key: str) -> Answer:
+        """The order's id is the key: an answer that was lost is given again, with the same intent.
+
+        A 5xx that is saved under it would be given again, too: then `key` makes another intent. The one that may stand
+        behind that error costs nothing, only an id that was committed is ever confirmed.
+        """
+        try:
+            return self._created(order_id, call, order_id)
+        except stripe.StripeError as error:
+            if not _is_saved_trouble(error):
+                raise
+        return self._created(order_id, call, key)
+
+    def _created(self, order_id: str, call: Create, key: str) -> Created:
         created = self._stripe.v1.payment_intents.create(
             {
                 "amount": call.amount,
@@ -87,7 +102,7 @@ class Provider:
                 "metadata": {"order_id": order_id},
                 "allowed_payment_method_types": ["card"],
             },
-            {"idempotency_key": order_id},
+            {"idempotency_key": key},
         )
         return Created(created.id)
 
@@ -130,7 +145,7 @@ def _explicit(call: Call, error: stripe.StripeError) -> Answer:
         case Confirm():
             said = _confirm_error(error)
         case Cancel():
-            said = AFTER_CANCEL.get(_shown_status(error))
+            said = AFTER_CANCEL.get(_shown_status(error)) or _cancel_error(error)
         case Refund():
             said = _refund_error(error)
         case Create():
@@ -147,6 +162,13 @@ def _confirm_error(error: stripe.StripeError) -> Answer | None:
         case stripe.InvalidRequestError(param="payment_method"):
             return Declined(BAD_CARD)
     return AFTER_CONFIRM.get(_shown_status(error))
+
+
+def _cancel_error(error: stripe.StripeError) -> Answer | None:
+    match error:
+        case stripe.InvalidRequestError(code="resource_missing"):
+            return NotCanceled("resource_missing")
+    return None
 
 
 def _refund_error(error: stripe.StripeError) -> Answer | None:
@@ -171,6 +193,11 @@ def _reason(error: Any) -> str:
 def _card(error: Any) -> str | None:
     """The token that was declined."""
     return getattr(getattr(error, "payment_method", None), "id", None)
+
+
+def _is_saved_trouble(error: stripe.StripeError) -> bool:
+    """The answer to an earlier request under this key, and it was none."""
+    return (error.http_status or 0) >= 500 and (error.headers or {}).get("idempotent-replayed") == "true"
 
 
 def _in_trouble(error: stripe.StripeError) -> bool:

@@ -34,15 +34,21 @@ class KeepAliveClient(stripe.HTTPClient):
     def request(  # type: ignore[override]
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: str | None = None
     ) -> tuple[str, int, Mapping[str, str]]:
-        """One exchange; raises `stripe.APIConnectionError` when its outcome is not known."""
+        """One exchange; raises `stripe.APIConnectionError` when its outcome is not known.
+
+        Raises ValueError for what HTTP cannot carry (a header beyond latin-1): nothing was sent.
+        """
         connection = self._connection()
         try:
             connection.request(method.upper(), url[self._prefix :], post_data, dict(headers or {}))
             response = connection.getresponse()
             return response.read().decode(errors="replace"), response.status, _named_as_stripe_does(response)
         except (OSError, http.client.HTTPException) as error:
-            connection.close()  # the next request connects anew
+            self._drop(connection)
             raise stripe.APIConnectionError(f"{type(error).__name__}: {error}") from error  # type: ignore[no-untyped-call]
+        except ValueError:
+            self._drop(connection)
+            raise
 
     def close(self) -> None:
         """Close every thread's connection. Call it when no request is under way."""
@@ -57,6 +63,12 @@ class KeepAliveClient(stripe.HTTPClient):
         elif mine.sock is not None and _closed_by_server(mine):
             mine.close()
         return mine
+
+    def _drop(self, connection: Connection) -> None:
+        """The thread's next request connects anew. Not with the same object: it may hold half a request."""
+        connection.close()
+        self._mine.connection = None
+        self._all.remove(connection)
 
     def _connect(self) -> Connection:
         host, port = self._origin.hostname or "", self._origin.port

@@ -8,7 +8,7 @@ import pytest
 
 from chassis.batch import Batch
 from chassis.database import Database
-from chassis.errors import Transient
+from chassis.errors import Poison, Transient
 from payment import handlers, store
 from payment.calls import Calls
 from payment.circuit import Circuit
@@ -33,6 +33,13 @@ def test_order_is_paid_without_a_scan(desk: Desk) -> None:
     """Fold, create, confirm: each hands the next job over itself."""
     desk.work(desk.read(CREATED))
     assert (desk.emitted(), len(desk.provider.captures), desk.scan()) == (["payment_completed"], 1, [])
+
+
+@pytest.mark.parametrize("key", ["注文-1", "nobody", str(uuid4()).upper()])
+def test_key_of_no_order_is_poison(desk: Desk, key: str) -> None:
+    """It would go out to the provider, which is asked about orders only."""
+    with pytest.raises(Poison):
+        desk.read(CREATED, order=key)
 
 
 def test_fact_carries_the_trace(desk: Desk) -> None:

@@ -97,6 +97,24 @@ def test_broken_exchange_is_a_connection_error(then: Serve) -> None:
         client.close()
 
 
+def test_unwritable_header_leaves_nothing_behind() -> None:
+    """Nothing of it is sent, and the next request is whole: half of another would stand before it."""
+    heard: list[bytes] = []
+
+    def script(connection: socket.socket) -> None:
+        heard.append(read_request(connection))
+        connection.sendall(OK)
+
+    with serving(script) as origin:
+        client = KeepAliveClient(origin, 5)
+        with pytest.raises(UnicodeEncodeError):
+            client.request("post", origin + "/v1/first", {"Idempotency-Key": "注文-1"}, "a=1")
+        assert post(client, origin) == ("{}", 200)
+        client.close()
+    assert heard[0].startswith(b"POST /v1/refunds HTTP/1.1")
+    assert b"first" not in heard[0]
+
+
 def test_foreign_letters_are_read() -> None:
     """A page that is not UTF-8 is a body that nobody understands, not a fault of ours."""
     page = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\xe9t\xe9"

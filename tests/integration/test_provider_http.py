@@ -17,8 +17,12 @@ import stripe
 
 from ground.provider_faults import ProviderFaults
 from ground.waiting import until
+from payment.domain import Create, Created
+from payment.provider import Provider, Unanswered
 from payment.transport import KeepAliveClient
 from tests.support.payment_provider import KEY, ROOT, RunningProvider, running_provider
+
+CREATE = Create(1250, "EUR")
 
 
 @pytest.fixture
@@ -272,6 +276,17 @@ def test_faults_answer_badly(provider: RunningProvider, fault: str, status: int 
     assert (error.http_status, len(provider.lines("payment_intent.created"))) == (status, executed)
     assert (provider.faults.look()["done"], provider.faults.look()["orders"]) == ({fault: 1}, ["key-6"])
     assert create(client, "key-6").id == provider.lines("payment_intent.created")[0]["intent"]
+
+
+def test_saved_error_is_given_again(provider: RunningProvider) -> None:
+    """Executed, and answered 500 for ever; demae's service makes the intent under another key then."""
+    service = Provider(provider.url, KEY, KeepAliveClient(provider.url, timeout=5))
+    with provider.faults.during(save_error=1), pytest.raises(Unanswered):
+        service.ask("key-9", CREATE, key="key-9:1", again=False)
+    said = service.ask("key-9", CREATE, key="key-9:2", again=True)
+    service.close()
+    assert [line["key"] for line in provider.lines("payment_intent.created")] == ["key-9", "key-9:2"]
+    assert said == Created(provider.lines("payment_intent.created")[1]["intent"])
 
 
 def test_hanging_call_is_executed_late(provider: RunningProvider) -> None:

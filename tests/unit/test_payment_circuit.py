@@ -100,6 +100,23 @@ def test_one_call_finds_out() -> None:
     assert (room, said, circuit.room(100)) == (0, [None], 100)
 
 
+def test_old_success_lets_nobody_in() -> None:
+    """A call from before the trouble ends well while one finds out: all others would be taken up, and refused."""
+    circuit, go_on, rooms = Circuit(1, 0.05), threading.Event(), []
+    old = threading.Thread(target=lambda: circuit.run(lambda: go_on.wait(5)))
+    old.start()
+    fail(circuit, 1)
+    until(lambda: circuit.room(100))
+
+    def probe() -> None:
+        go_on.set()
+        old.join(5)
+        rooms.append(circuit.room(100))
+
+    circuit.run(probe)
+    assert [*rooms, circuit.room(100)] == [0, 100]
+
+
 def test_failed_probe_lets_the_next_one_try() -> None:
     """Whoever finds out that nothing has changed leaves the door to the next, after the same time."""
     circuit = Circuit(1, 0.05)

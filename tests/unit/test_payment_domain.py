@@ -17,6 +17,7 @@ from payment.domain import (
     Created,
     Declined,
     End,
+    NotCanceled,
     NotRefunded,
     Payment,
     Refund,
@@ -114,6 +115,13 @@ def test_refund_settles_the_order(said: Answer, settled: Settled, fact: Outgoing
     assert (payment.settled, call(payment), events) == (settled, None, [fact])
 
 
+def test_cancel_of_nothing_is_left_to_a_person() -> None:
+    """The provider knows no such intent: the order is settled, and what became of the money is looked at by hand."""
+    payment, events = answer(replace(KNOWN, end=End.CANCELLED), Cancel("pi_1"), NotCanceled("resource_missing"))
+    assert (payment.settled, call(payment)) == (Settled.REFUND_FAILED, None)
+    assert events == [RefundFailed("resource_missing")]
+
+
 def test_decline_of_ended_order_is_silent() -> None:
     """A failure nobody waits for is no fact; the intent is closed instead."""
     payment, events = answer(replace(KNOWN, end=End.CANCELLED), Confirm("pi_1", 1, "pm_card_visa"), Declined("no"))
@@ -198,7 +206,8 @@ def test_many_attempts_are_not_all_remembered() -> None:
     assert (len(asked.earlier), asked.attempt, is_own(asked, asked.card)) == (EARLIER_MAX, EARLIER_MAX + 2, False)
 
 
-SAID: list[Answer] = [Created("pi_9"), Succeeded(), Declined("no"), Canceled(), Refunded(), NotRefunded("no")]
+NOES: list[Answer] = [Declined("no"), NotCanceled("no"), NotRefunded("no")]
+SAID: list[Answer] = [Created("pi_9"), Succeeded(), Canceled(), Refunded(), *NOES]
 
 
 @settings(deadline=None)  # a busy machine is no failure

@@ -1,7 +1,7 @@
 """What counts as the provider's answer, on canned responses: everything that says nothing about the money is none."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from payment.domain import (
     Create,
     Created,
     Declined,
+    NotCanceled,
     NotRefunded,
     Refund,
     Refunded,
@@ -30,6 +31,7 @@ CANCEL = Cancel("pi_1")
 REFUND = Refund("pi_1")
 
 Response = tuple[int, dict[str, Any]]
+REPLAYED = {"idempotent-replayed": "true"}
 
 
 class Canned(stripe.HTTPClient):
@@ -37,9 +39,11 @@ class Canned(stripe.HTTPClient):
 
     name = "canned"
 
-    def __init__(self, *responses: Response | Exception) -> None:
+    def __init__(self, *responses: Response | Exception, replayed: Sequence[str] = ()) -> None:
+        """`replayed`: the idempotency keys whose answers are an earlier request's."""
         super().__init__()
         self.responses = list(responses)
+        self.replayed = replayed
         self.requests: list[tuple[str, str, str, str | None]] = []
 
     def request(  # type: ignore[override]
@@ -50,7 +54,7 @@ class Canned(stripe.HTTPClient):
         response = self.responses.pop(0)
         if isinstance(response, Exception):
             raise response
-        return json.dumps(response[1]), response[0], {}
+        return json.dumps(response[1]), response[0], REPLAYED if key in self.replayed else {}
 
 
 def intent(status: str, **more: Any) -> Response:
@@ -89,6 +93,7 @@ ANSWERS: list[tuple[Call, Response, Answer]] = [
     (CANCEL, intent("canceled"), Canceled()),
     (CANCEL, unexpected("canceled"), Canceled()),
     (CANCEL, unexpected("succeeded"), Succeeded()),
+    (CANCEL, error(404, "invalid_request_error", "resource_missing"), NotCanceled("resource_missing")),
     (REFUND, (200, {"id": "re_1", "object": "refund", "status": "succeeded"}), Refunded()),
     (REFUND, (200, {"id": "re_1", "object": "refund", "status": "pending"}), Refunded()),
     (REFUND, (200, {"id": "re_1", "object": "refund", "status": "failed"}), NotRefunded("failed")),
@@ -116,6 +121,7 @@ def test_explicit_answer_is_understood(call: Call, response: Response, said: Ans
         (error(400, "idempotency_error"), False),
         (error(401, "invalid_request_error"), True),
         ((502, {}), True),
+        (UnicodeEncodeError("latin-1", "注", 0, 1, "no header"), False),
     ],
 )
 def test_unknown_outcome_is_no_answer(call: Call, response: Response | Exception, trouble: bool) -> None:
@@ -123,6 +129,13 @@ def test_unknown_outcome_is_no_answer(call: Call, response: Response | Exception
     with pytest.raises(Unanswered) as unanswered:
         ask(Canned(response), call)
     assert unanswered.value.trouble is trouble
+
+
+@pytest.mark.parametrize("code", [None, "parameter_unknown"])
+def test_cancel_is_settled_by_a_missing_intent_alone(code: str | None) -> None:
+    """A wrong address or a call that is refused for its form says nothing about the intent."""
+    with pytest.raises(Unanswered):
+        ask(Canned(error(404, "invalid_request_error", code)), CANCEL)
 
 
 @pytest.mark.parametrize("status", ["processing", "requires_action", "requires_capture"])
@@ -160,6 +173,24 @@ def test_intent_is_made_with_the_orders_key() -> None:
     (request,) = client.requests
     assert request[:3] == ("post", "/v1/payment_intents", "order-1")
     assert "metadata[order_id]=order-1" in str(request[3])
+
+
+def test_saved_trouble_does_not_answer_for_ever() -> None:
+    """A 5xx that the provider gives again under the order's key: the intent is made under the lease's."""
+    client = Canned(error(500, "api_error"), intent("requires_payment_method"), replayed=["order-1"])
+    assert ask(client, CREATE) == Created("pi_1")
+    assert [request[2] for request in client.requests] == ["order-1", "order-1:7"]
+
+
+@pytest.mark.parametrize(
+    ("response", "replayed"), [(error(500, "api_error"), []), (error(409, "idempotency_error"), ["order-1"])]
+)
+def test_other_key_is_for_saved_trouble_alone(response: Response, replayed: Sequence[str]) -> None:
+    """A 5xx of now may be another's next time: an intent more would be made without need."""
+    client = Canned(response, replayed=replayed)
+    with pytest.raises(Unanswered):
+        ask(client, CREATE)
+    assert len(client.requests) == 1
 
 
 @pytest.mark.parametrize(

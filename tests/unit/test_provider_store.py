@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from provider.bank import Bank
-from provider.errors import Refusal
+from provider.errors import Refusal, broken
 from provider.keys import Keys, fingerprint
 from provider.store import KEY_KEPT_SECONDS, Line, Store
 
@@ -105,6 +105,19 @@ def test_key_gives_the_first_answer_again(tmp_path: Path) -> None:
     saved = Keys(Store(tmp_path / "log", NOW)).saved("k1", fingerprint("POST", "/v1/x", params))
     assert saved is not None
     assert bytes(saved.body).decode() in (tmp_path / "log").read_text()
+
+
+def test_spoilt_key_has_no_other_answer(tmp_path: Path) -> None:
+    """The error is given again after any restart; what was executed before it stays, and nothing moves twice."""
+    first = Store(tmp_path / "log", NOW)
+    params = {"amount": "1250", "currency": "eur", "metadata[order_id]": "o1"}
+    intent = create(Bank(first), "k1")
+    Keys(first).spoil("k1", broken())
+    again = Store(tmp_path / "log", NOW)
+    saved = Keys(again).saved("k1", fingerprint("POST", "/v1/x", params))
+    assert saved is not None
+    assert (saved.status, intent in again.intents) == (500, True)
+    assert [line["type"] for line in lines(tmp_path / "log")] == ["payment_intent.created", "request.refused"]
 
 
 def test_key_belongs_to_its_request(tmp_path: Path) -> None:
