@@ -13,6 +13,6 @@ refusals = Counter("api_refusals_total", "User errors: refusals by the rules", [
 
 deadlines = Counter("api_deadlines_asked_total", "deadline_passed published by the scan")
 
-clock = Gauge("api_clock_ticks", "The log's clock: the last tick the projector has read")
+clock = Gauge("api_clock_ticks", "The log's clock: ticks that the projector has counted; those read at once are one")
 
 overdue = Gauge("api_oldest_due_ticks", "Ticks since the oldest wait used up its allowance; negative: until it does")

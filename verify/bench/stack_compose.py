@@ -55,7 +55,7 @@ def find_compose(say: Callable[[str], None]) -> ComposeStack:
     known = system.load(where)
     Control(known).containers()
     if not known.opened:
-        say("publishing database and broker on 127.0.0.1, from now on (make up OPEN=0 takes it back)")
+        say("publishing database, broker, Connect, provider on 127.0.0.1, from now on (make up OPEN=0 takes it back)")
         known = replace(known, opened=True)
         up.bring(known)
     return ComposeStack(families(Control(known).containers().values()), known)
