@@ -1,9 +1,11 @@
 """`python -m trouble`: make trouble in the running system, and measure those it does not concern.
 
-The last line is one JSON object. Exit 1 when a promise was broken: an order lost, charged twice, not seen whole.
+The last line is one JSON object. Exit 1 when a promise was broken: an order lost, charged twice, not seen whole; others
+held up for longer than the limits.
 """
 
 import json
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -15,7 +17,7 @@ from bench.http import HttpError
 from bench.load import LoadError
 from bench.phases import Say
 from bench.stack import Stack, StackError, find
-from trouble import poison, provider, report
+from trouble import poison, provider, report, verdict
 from trouble.report import Result
 from trouble.stage import Stage, stage
 
@@ -33,6 +35,7 @@ def main(
     rate: Annotated[float, typer.Option(min=1, help="Orders a second while the provider is in trouble.")] = 20.0,
     half_rate: Annotated[float, typer.Option(help="Orders a second beside poison; 0: half of what it can.")] = 0.0,
     only: Annotated[str, typer.Option(help="Some of unavailable, hanging, poison, with commas.")] = "",
+    limits: Annotated[bool, typer.Option(help="Judge how long others were held up, too.")] = True,
 ) -> None:
     """Make trouble in the running system: the provider refuses, some calls hang, some events cannot be read.
 
@@ -48,6 +51,8 @@ def main(
         console.print(f"The trouble cannot be made: {error}", style="red", markup=False)
         raise typer.Exit(1) from error
     say.end()
+    if limits:
+        result = replace(result, violations=[*result.violations, *verdict.beyond(result)])
     console.print(report.tables(result))
     for violation in result.violations[:SHOWN]:
         console.print(violation, style="red", markup=False)
@@ -65,7 +70,7 @@ async def run(stack: Stack, wanted: list[str], load: tuple[float, float, float],
         poisoned = (
             await poison.poison(here, await half(here, half_rate, seconds), seconds) if "poison" in wanted else None
         )
-        found = here.violations() + (report.faults(poisoned[1]) if poisoned else [])
+        found = here.violations() + (verdict.faults(poisoned[1]) if poisoned else [])
     return Result(outage, silence, poisoned, found)
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -53,6 +54,7 @@ class Poisoner:
 
     stack: Stack
     kinds: dict[str, str] = field(default_factory=dict)  # order → type of its bad event
+    seen: Counter[str] = field(default_factory=Counter)  # heads by service, until they were discarded
 
     @cached_property
     def producer(self) -> Producer:
@@ -92,6 +94,7 @@ class Poisoner:
         """As `demae parked discard` does: what nobody can ever read is given up, and what waits behind it goes on."""
         with self._reading() as db:
             found = self._waiting(db)
+        self.seen.update(one.schema for one in found)
         for service in {one.schema for one in found}:
             with psycopg.connect(self.stack.database(service), autocommit=True) as db:
                 mine = [one for one in found if one.schema == service]
@@ -112,32 +115,36 @@ class Poisoner:
 
 async def poison(stage: Stage, rate: float, seconds: float) -> tuple[Compared, Parked]:
     """In turn: all well, and poison. Poisoned orders are not compared; once it is discarded they are delivered, too."""
-    without, beside, heads, poisoner = list[Placed](), list[Placed](), Counter[str](), Poisoner(stage.stack)
+    without, beside, poisoner = list[Placed](), list[Placed](), Poisoner(stage.stack)
     for number in range(1, ROUNDS + 1):
         without += await stage.play(f"all well, round {number} of {ROUNDS}", rate, seconds / ROUNDS)
-        orders, found = await _round(stage, poisoner, f"poison, round {number} of {ROUNDS}", rate, seconds / ROUNDS)
-        beside += orders
-        heads += found
+        beside += await _round(stage, poisoner, f"poison, round {number} of {ROUNDS}", rate, seconds / ROUNDS)
     spared = [order for order in beside if order.id not in poisoner.kinds]
     compared = Compared(latency.delivering(without), latency.delivering(spared), len(beside) - len(spared))
     left = await stage.do(poisoner.left)
-    return compared, Parked(rate, len(poisoner.kinds), heads, poisoner.expected, left)
+    return compared, Parked(rate, len(poisoner.kinds), poisoner.seen, poisoner.expected, left)
 
 
-async def _round(
-    stage: Stage, poisoner: Poisoner, name: str, rate: float, seconds: float
-) -> tuple[Sequence[Placed], Counter[str]]:
-    """-> the orders, and the heads that were parked until a person discarded them."""
-    before = poisoner.expected
-    spoiling = asyncio.create_task(poisoner.spoil(stage.load.orders, len(stage.load.orders)))
-    orders = await stage.arrive(name, rate, seconds)
-    chosen = orders[EVERY // 2 :: EVERY]
-    await stage.until(lambda: all(order.id in poisoner.kinds for order in chosen), "the last bad event")
-    spoiling.cancel()
-    expected = poisoner.expected - before
-    await stage.until(lambda: poisoner.heads() == expected, "all that is bad to be parked")
-    found = await stage.do(poisoner.heads)
-    await stage.do(poisoner.discard)
+async def _round(stage: Stage, poisoner: Poisoner, name: str, rate: float, seconds: float) -> Sequence[Placed]:
+    """-> its orders, when all have ended."""
+    async with spoiling(stage, poisoner):
+        orders = await stage.arrive(name, rate, seconds)
+        chosen = orders[EVERY // 2 :: EVERY]
+        await stage.until(lambda: all(order.id in poisoner.kinds for order in chosen), "the last bad event")
     await stage.load.drain(DRAIN_SECONDS)
     await stage.until(lambda: poisoner.left() == 0, "what stood behind it")
-    return orders, found
+    return orders
+
+
+@asynccontextmanager
+async def spoiling(stage: Stage, poisoner: Poisoner) -> AsyncIterator[None]:
+    """Bad events for some of the orders that come in the block; behind it, however it ends, a person discards them."""
+    before = poisoner.expected
+    work = asyncio.create_task(poisoner.spoil(stage.load.orders, len(stage.load.orders)))
+    try:
+        yield
+    finally:
+        work.cancel()
+        new = poisoner.expected - before
+        await stage.until(lambda: poisoner.heads() == new, "all that is bad to be parked")
+        await stage.do(poisoner.discard)

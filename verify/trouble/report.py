@@ -36,24 +36,28 @@ def figures(result: Result) -> dict[str, Any]:
     return {**found, "violations": len(result.violations)}
 
 
-def outage(found: Outage) -> dict[str, float]:
+def outage(found: Outage) -> dict[str, float | None]:
     """Its figures."""
     return {
         "orders": found.orders,
         "lost": found.lost,
         "seconds": found.seconds,
         "calls_per_s": round(found.calls / found.seconds, 2),
-        "backlog_paid_s": round(found.paid, 1),
-        "backlog_gone_s": round(found.gone, 1),
+        "backlog_paid_s": None if found.paid is None else round(found.paid, 1),
+        "backlog_gone_s": None if found.gone is None else round(found.gone, 1),
     }
 
 
 def latencies(found: Compared) -> dict[str, float | None]:
-    """place → delivered, and how much longer it took beside the trouble."""
+    """place → delivered, and how much longer it took beside the trouble; None where nothing was delivered."""
     pairs = {"without": found.without, "beside": found.beside}
-    exact = {f"{name}_p{p}_ms": percentile(values, p) for name, values in pairs.items() for p in (50, 99)}
-    ratio = round(exact["beside_p99_ms"] / exact["without_p99_ms"], 2) if exact["without_p99_ms"] else None
-    return {**{name: round(value, 1) for name, value in exact.items()}, "p99_ratio": ratio}
+    told = {
+        f"{name}_p{p}_ms": round(percentile(values, p), 1) if values else None
+        for name, values in pairs.items()
+        for p in (50, 99)
+    }
+    longer = found.ratio(99)
+    return {**told, "p99_ratio": None if longer is None else round(longer, 2)}
 
 
 def tables(result: Result) -> Group:
@@ -75,7 +79,8 @@ def of_outage(found: Outage) -> Table:
     table.add_row("orders", str(found.orders))
     table.add_row("lost", str(found.lost))
     table.add_row("calls a second meanwhile", f"{found.calls / found.seconds:.2f}")
-    table.add_row("backlog paid, delivered after", f"{found.paid:.1f} s, {found.gone:.1f} s")
+    paid, gone = ("never" if one is None else f"{one:.1f} s" for one in (found.paid, found.gone))
+    table.add_row("backlog paid, delivered after", f"{paid}, {gone}")
     return table
 
 
@@ -84,9 +89,9 @@ def of_others(title: str, found: Compared) -> Table:
     table = _table(title, "all well", "beside it", "ratio")
     table.add_row("orders", str(len(found.without)), f"{len(found.beside)} (and {found.hit} hit)", "")
     for percent in (50, 99):
-        without, beside = (percentile(values, percent) for values in (found.without, found.beside))
-        ratio = f"{beside / without:.2f}" if without else ""
-        table.add_row(f"place → delivered p{percent}, ms", f"{without:.1f}", f"{beside:.1f}", ratio)
+        sides = [f"{percentile(side, percent):.1f}" if side else "" for side in (found.without, found.beside)]
+        longer = found.ratio(percent)
+        table.add_row(f"place → delivered p{percent}, ms", *sides, "" if longer is None else f"{longer:.2f}")
     return table
 
 
@@ -97,18 +102,6 @@ def of_heads(found: Parked) -> Table:
         table.add_row(name, str(found.heads.get(name, 0)), str(expected))
     table.add_row("still parked in the end", str(found.left), "0")
     return table
-
-
-def faults(parked: Parked) -> list[str]:
-    """Where poison did not become what it must; a sentence each."""
-    found = [
-        f"{name} has {parked.heads.get(name, 0)} parked heads of {expected} bad events"
-        for name, expected in sorted(parked.expected.items())
-        if parked.heads.get(name, 0) != expected
-    ]
-    strange = parked.heads.keys() - parked.expected.keys()
-    found += [f"{name} has parked what it does not handle" for name in sorted(strange)]
-    return found + ([f"{parked.left} events are still parked in the end"] if parked.left else [])
 
 
 def _table(title: str, *columns: str) -> Table:

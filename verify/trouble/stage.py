@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from bench import arrivals
@@ -15,6 +16,7 @@ from bench.orders import Placed
 from bench.phases import Say
 from bench.stack import Stack
 from bench.truth import Marks, Truth, captures
+from ground.provider_faults import ProviderFaults
 
 COURIERS = 400
 DRAIN_SECONDS = 120.0  # for the last orders of a part
@@ -61,6 +63,16 @@ class Stage:
     async def do(self, work: Callable[[], Any]) -> Any:
         """Something that blocks, beside the load."""
         return await asyncio.to_thread(work)
+
+    @asynccontextmanager
+    async def faults(self, seconds: float, **faults: float) -> AsyncIterator[ProviderFaults]:
+        """The provider's, for the length of a block, however it ends; by itself after so many seconds, too."""
+        provider = self.stack.provider_faults
+        try:
+            await self.do(partial(provider.set, seconds=seconds, **faults))
+            yield provider
+        finally:
+            await self.do(provider.heal)
 
     def violations(self) -> list[str]:
         """What is wrong with any order of the run."""
