@@ -5,7 +5,6 @@ import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 
 import uvicorn
 from starlette.applications import Starlette
@@ -132,7 +131,7 @@ class Http:
 def http() -> None:
     """Queries and mutations over POST /graphql."""
     settings = load(HttpSettings)
-    Process("api http", settings).run(Http(settings), looks=[partial(recovery.look, settings, obey=False)])
+    Process("api http", settings).run(Http(settings), looks=[recovery.Look(settings, obey=False)])
 
 
 def build(database: Database, log: Log, allowances: Allowances) -> Consumer:
@@ -157,7 +156,7 @@ def projector() -> None:
     process = Process("api projector", settings)
     with contextlib.closing(Database(settings.database_url, "api projector")) as database:
         consumer = build(database, KafkaLog(settings, group="api"), settings.allowances)
-        process.run(consumer, looks=[partial(recovery.look, settings, obey=True)])
+        process.run(consumer, looks=[recovery.Look(settings, obey=True)])
 
 
 PROCESSES = {"http": http, "projector": projector}

@@ -6,6 +6,7 @@ lets the projector take them back from the topics: `orders.journal` has the orde
 facts. `evolve` makes the documents, and they must be those of the log, byte for byte.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -24,10 +25,13 @@ from chassis.envelope import Reader, Reads, Received, Record, Unreadable, attrib
 from chassis.errors import Fatal, Transient
 from chassis.past import Past
 from chassis.telemetry import log
+from chassis.topics import Unreachable, partitions
 
 JOURNAL, ORDERS, COURIERS = "orders.journal", "orders.events", "couriers.events"
 MARGIN = timedelta(hours=1)  # between a fact's own time and its place in the log
 CHUNK = 500  # versions in one transaction
+THERE_SECONDS = 2.0  # to know whether a broker is
+PATIENCE_SECONDS = 60.0  # with one that is away: it may start as we do, and know more than we
 FACTS: Reads = {**events.WRITES, **READS}
 DOCUMENTS: Reads = dict.fromkeys(FACTS, Order)
 SHIFTS = {"shift_started": True, "shift_ended": False}
@@ -61,6 +65,11 @@ class Memory:
         self._past = past
         self._allowances = allowances
         self._facts, self._documents = Reader(FACTS), Reader(DOCUMENTS)
+
+    def empty(self) -> bool:
+        """Whether the tables hold nothing that could contradict."""
+        with self._database.transaction() as tx:
+            return recovered.youngest(tx) is None
 
     def gap(self) -> str | None:
         """What the log knows and the tables do not, as a sentence; None when there is nothing."""
@@ -146,22 +155,43 @@ def _read(reader: Reader, record: Record) -> Received | None:
         return None
 
 
-def look(settings: ApiSettings, *, obey: bool) -> str | None:
-    """What the tables have forgotten: api starts when this is None. `obey`: recover, once a person has asked for it.
+class Look:
+    """What the tables have forgotten: api starts when it says None. `obey`: recover, once a person has asked for it.
 
-    A broker that is away is not waited for, as everywhere: without it nothing can be published that contradicts.
+    A broker that is away is waited for, as what is written meanwhile is published when it is back; not for ever, as
+    orders can be taken without it, and not when there is no order yet.
     """
-    with closing(Database(settings.database_url, "api look", 1)) as database, closing(Past(settings)) as past:
-        try:
-            past.partitions(JOURNAL)
-        except Transient as error:
-            log.warning("starting without a look at the log", event_key="recovery.no_look", error=str(error))
-            return None
-        try:
+
+    def __init__(self, settings: ApiSettings, *, obey: bool) -> None:
+        self._settings = settings
+        self._obey = obey
+        self._away: float | None = None  # since when the broker is
+
+    def __call__(self) -> str | None:
+        settings = self._settings
+        with closing(Database(settings.database_url, "api look", 1)) as database, closing(Past(settings)) as past:
             memory = Memory(database, past, settings.allowances)
-            return _obeyed(database, memory) if obey else memory.gap()
-        except Transient as error:
+            try:
+                if (away := self._broker_away()) is None:
+                    return _obeyed(database, memory) if self._obey else memory.gap()
+                return self._without(memory, away)
+            except Transient as error:
+                return str(error)
+
+    def _broker_away(self) -> str | None:
+        try:
+            partitions(self._settings.kafka_bootstrap, self._settings.kafka_client(), THERE_SECONDS)
+        except Unreachable as error:
             return str(error)
+        return None
+
+    def _without(self, memory: Memory, why: str) -> str | None:
+        now = time.monotonic()
+        self._away = self._away or now
+        if now - self._away < PATIENCE_SECONDS and not memory.empty():
+            return f"{why}: for {PATIENCE_SECONDS:.0f} s, as the log may know more than the tables"
+        log.warning("starting without a look at the log", event_key="recovery.no_look", error=why)
+        return None
 
 
 def _obeyed(database: Database, memory: Memory) -> str | None:

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -27,6 +28,7 @@ from chassis.envelope import Record
 from chassis.errors import Transient
 from chassis.feed import Feed
 from chassis.kafka import KafkaLog
+from chassis.past import Past
 from chassis.settings import ServiceSettings
 from chassis.topics import create_topics, partitions
 from ground.ports import free_port
@@ -103,6 +105,22 @@ def test_documented_rights_are_enough(broker: SecureBroker) -> None:
     assert [record.key for record in read(settings, "narrow", "narrow.events")] == [b"k"]
     until(lambda: [record.key for record in heard] == [b"k"], 20, "the record")
     feed.stop()
+
+
+def test_topic_without_a_right_is_not_empty(broker: SecureBroker) -> None:
+    """A look at the past needs no group; what it may not see it does not take for nothing."""
+    wanted = {name: {"partitions": 1} for name in ("seen.events", "hidden.events")}
+    create_topics(broker.bootstrap, wanted, properties=broker.properties())
+    allow(broker, ResourceType.TOPIC, "seen.events", AclOperation.READ)
+    allow(broker, ResourceType.TOPIC, "seen.events", AclOperation.DESCRIBE)
+    narrow = {**broker.properties(), "sasl.username": NARROW}
+    until(lambda: "seen.events" in partitions(broker.bootstrap, narrow), 20, "the rights")
+    produce(broker, "seen.events")
+    settings = ServiceSettings(database_url="unused", kafka_bootstrap=broker.bootstrap, kafka_properties=narrow)
+    with closing(Past(settings)) as past:
+        assert [record.key for record in past.last("seen.events")] == [b"k"]
+        with pytest.raises(Transient, match=r"hidden.events: TOPIC_AUTHORIZATION_FAILED"):
+            past.partitions("hidden.events")
 
 
 def allow(broker: SecureBroker, kind: ResourceType, name: str, operation: AclOperation) -> None:

@@ -57,12 +57,12 @@ class Log:
 
     def look(self, database: str, *, obey: bool = False) -> str | None:
         """What a process of api finds at its start; it looks again while the broker is not there yet."""
-        settings = ApiSettings(database_url=database, kafka_bootstrap=self.bootstrap)
+        look = recovery.Look(ApiSettings(database_url=database, kafka_bootstrap=self.bootstrap), obey=obey)
         found: list[str | None] = []
 
         def answered() -> bool:
-            found.append(recovery.look(settings, obey=obey))
-            return not (found[-1] or "").startswith("kafka:")
+            found.append(look())
+            return not (found[-1] or "").startswith("kafka")
 
         until(answered, 30, "the broker's answer")
         return found[-1]
@@ -239,7 +239,20 @@ def test_word_that_nobody_follows_is_withdrawn(house: House) -> None:
     assert house.ask(ENDED) == [(None, "withdrawn")]
 
 
-def test_broker_that_is_away_is_not_waited_for(house: House) -> None:
-    """Nothing can be published that contradicts."""
-    settings = ApiSettings(database_url=house.url, kafka_bootstrap="127.0.0.1:1")
-    assert recovery.look(settings, obey=False) is None
+def test_nothing_is_waited_for_before_the_first_order(house: House) -> None:
+    """Tables without a version contradict nothing."""
+    assert recovery.Look(without_broker(house), obey=False)() is None
+
+
+async def test_broker_that_is_away_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written without a look is published when it is back; but orders are taken without it after a while."""
+    await accepted(house)
+    look = recovery.Look(without_broker(house), obey=False)
+    assert "as the log may know more than the tables" in (look() or "")
+    monkeypatch.setattr(recovery, "PATIENCE_SECONDS", 0)
+    assert look() is None
+
+
+def without_broker(house: House) -> ApiSettings:
+    """Nobody listens there."""
+    return ApiSettings(database_url=house.url, kafka_bootstrap="127.0.0.1:1")

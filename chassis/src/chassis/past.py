@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from chassis.envelope import Record
 from chassis.errors import Transient
@@ -35,11 +36,13 @@ class Past:
         self._consumer.close()
 
     def partitions(self, topic: str) -> list[int]:
-        """Empty when there is no such topic."""
+        """Empty when there is no such topic. One that may not be read, or not now, is Transient."""
         try:
             known = self._consumer.list_topics(topic, timeout=THERE_SECONDS).topics[topic]
         except KafkaException as error:
             raise Transient(f"kafka: {error.args[0].str()}") from error
+        if known.error is not None and known.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise Transient(f"kafka: {topic}: {known.error.name()}: {known.error.str()}")
         return sorted(known.partitions)
 
     def last(self, topic: str) -> list[Record]:
@@ -68,12 +71,13 @@ class Past:
             yield record
 
     def _next(self) -> Record:
-        message = self._consumer.poll(ANSWER_SECONDS)
-        if message is None:
-            raise Transient(f"kafka: no record within {ANSWER_SECONDS:.0f} s")
-        if error := message.error():
-            raise Transient(f"kafka: {error.name()}: {error.str()}")
-        return to_record(message)
+        end = time.monotonic() + ANSWER_SECONDS
+        while (message := self._consumer.poll(max(0.0, end - time.monotonic()))) is not None:
+            if (error := message.error()) is None:
+                return to_record(message)
+            if error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:  # the client asks; it never joins
+                raise Transient(f"kafka: {error.name()}: {error.str()}")
+        raise Transient(f"kafka: no record within {ANSWER_SECONDS:.0f} s")
 
     def _ends(self, topic: str, partition: int) -> tuple[int, int]:
         try:
