@@ -8,10 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Mount
 
-from api import handlers, recovery, rest
-from api.app import GraphQL, application
+from api import app, handlers, recovery, rest
 from api.commands import Commands
 from api.handlers import Projector
 from api.presentation import Presentation
@@ -85,11 +83,11 @@ class Http:
         commands = Commands(self._database, settings.allowances)
         presentation = Presentation.load(settings.presentation_path, settings.allowances)
         schema, tokens = executable(settings.schema_path), Tokens(settings.jwt_secret)
-        endpoint = GraphQL(schema, self._database, commands, tokens, presentation)
+        endpoint = app.GraphQL(schema, self._database, commands, tokens, presentation)
         orders = rest.Orders(self._database, commands, tokens, presentation)
         self._server = Server(
             uvicorn.Config(
-                application(endpoint, self._lifespan, Mount("/", rest.application(orders))),
+                rest.application(orders, app.route(endpoint), lifespan=self._lifespan),
                 host=settings.http_host,
                 port=settings.http_port,
                 loop="uvloop",

@@ -25,11 +25,9 @@ from graphql import (
     parse,
     validate,
 )
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-from starlette.types import Lifespan
+from starlette.routing import Route
 
 from api import meters
 from api.commands import Commands
@@ -219,6 +217,6 @@ def _response(status: int, answer: dict[str, Any], kind: str) -> Response:
     return Response(msgspec.json.encode(answer), status, media_type=kind)
 
 
-def application(graphql: GraphQL, lifespan: Lifespan[Starlette], *others: BaseRoute) -> Starlette:
-    """The ASGI application."""
-    return Starlette(routes=[Route("/graphql", graphql.__call__, methods=["POST"]), *others], lifespan=lifespan)
+def route(graphql: GraphQL) -> Route:
+    """Where it is asked."""
+    return Route("/graphql", graphql.__call__, methods=["POST"])

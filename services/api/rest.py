@@ -8,7 +8,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
+from starlette.types import Lifespan
 
 from api import domain, meters, queries, shapes
 from api.app import PLAIN, Refusal, body_of, trace_of
@@ -140,7 +141,7 @@ async def _unknown(_: Request, error: Exception) -> Response:
     return told(problems.of_status(error.status_code, headers=error.headers))
 
 
-def application(orders: Orders) -> Starlette:
-    """The ASGI application, which knows nothing but this path."""
-    routes = [Route("/orders", orders.__call__, methods=["POST"])]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _unknown})
+def application(orders: Orders, *others: BaseRoute, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    """The ASGI application: this path and `others`; whatever else is asked for is a problem, too."""
+    routes = [*others, Route("/orders", orders.__call__, methods=["POST"])]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _unknown}, lifespan=lifespan)

@@ -13,8 +13,7 @@ import uvicorn
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from starlette.applications import Starlette
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 from api import rest
 from api import settings as api_settings
@@ -49,7 +48,7 @@ class Both:
         orders = rest.Orders(api, Commands(api, ALLOWANCES), Tokens(SECRET), presentation)
         polls = Polls(Hub(Journal(notifier), SAID), verifier(SECRET))
         follow = Route("/orders/{order_id}", polls.__call__, methods=["GET"])
-        app = Starlette(routes=[follow, Mount("/", rest.application(orders))])
+        app = rest.application(orders, follow)
         self.server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, lifespan="off", log_config=None))
 
     def run(self) -> None:

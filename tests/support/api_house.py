@@ -10,12 +10,10 @@ from typing import Any
 import httpx
 import jwt
 import psycopg
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from api import events, rest, settings
 from api.__main__ import build
-from api.app import GraphQL, application
+from api.app import GraphQL, route
 from api.codec import text
 from api.commands import Commands
 from api.domain import ALLOWANCES, replay
@@ -205,13 +203,8 @@ async def opened(url: str) -> AsyncIterator[Client]:
     presentation = Presentation.load(settings.PRESENTATION, ALLOWANCES)
     commands = Commands(database, ALLOWANCES)
     endpoint = GraphQL(executable(settings.SDL), database, commands, Tokens(SECRET), presentation)
-    orders = Mount("/", rest.application(rest.Orders(database, commands, Tokens(SECRET), presentation)))
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
-
-    transport = httpx.ASGITransport(application(endpoint, lifespan, orders))
+    orders = rest.Orders(database, commands, Tokens(SECRET), presentation)
+    transport = httpx.ASGITransport(rest.application(orders, route(endpoint)))
     await database.open()
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
         yield Client(http)

@@ -3,8 +3,6 @@
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from unittest import mock
 
@@ -12,9 +10,8 @@ import httpx
 import jwt
 import pytest
 from graphql import parse
-from starlette.applications import Starlette
 
-from api import app, settings
+from api import app, rest, settings
 from api.commands import Commands
 from api.domain import ALLOWANCES
 from api.presentation import Presentation
@@ -40,18 +37,13 @@ class Broken(Commands):
         raise self._error
 
 
-@asynccontextmanager
-async def nothing(_: Starlette) -> AsyncIterator[None]:
-    """No lifespan."""
-    yield
-
-
 def client(error: Exception | None = None) -> httpx.AsyncClient:
     """The application without a database; placing fails with `error`."""
     database = AsyncDatabase("postgresql://nowhere", "test")
     commands = Broken(database, error or AssertionError("not asked for"))
     endpoint = app.GraphQL(SCHEMA, database, commands, Tokens(SECRET), PRESENTATION)
-    transport = httpx.ASGITransport(app.application(endpoint, nothing))
+    orders = rest.Orders(database, commands, Tokens(SECRET), PRESENTATION)
+    transport = httpx.ASGITransport(rest.application(orders, app.route(endpoint)))
     return httpx.AsyncClient(transport=transport, base_url="http://api")
 
 
@@ -91,7 +83,8 @@ async def test_form_post_is_refused() -> None:
 async def test_get_is_refused() -> None:
     """Nothing is executed by a link."""
     async with client() as http:
-        assert (await http.get("/graphql", params={"query": "{ viewer { id } }"})).status_code == 405
+        answer = await http.get("/graphql", params={"query": "{ viewer { id } }"})
+    assert (answer.status_code, answer.headers["allow"], answer.json()["code"]) == (405, "POST", "METHOD_NOT_ALLOWED")
 
 
 @pytest.mark.parametrize(
