@@ -33,12 +33,18 @@ SOUND: dict[str, Any] = {"verdict": "held", "count": 0, "why": "", "breaches": [
 
 
 def test_figures_are_of_faults_alone() -> None:
-    """Services together, the log's parts each, a lost slot by itself; overlapping ones count as faults only."""
+    """Services together, the log's parts each, a lost slot by itself; how many there are, and the overlapping ones."""
     assert figures(PLAYED, 0) == {
         "orders": 2,
         "faults": 6,
         "violations": 0,
         "recovery_p99_s": {"service": 3.0, "connect": 8.0, "slot": 20.0},
+        "recovery": {
+            "service": {"alone": 3, "overlapping": 0},
+            "connect": {"alone": 1, "overlapping": 0},
+            "kafka": {"alone": 0, "overlapping": 1, "overlapping_max_s": 5.0},
+            "slot": {"alone": 1, "overlapping": 0},
+        },
     }
 
 
@@ -56,7 +62,7 @@ def test_results_are_written(tmp_path: Path) -> None:
     write(Plan(2.0, 7, 24.0, "local", tmp_path), PLAYED, ["a violation"])
     told = json.loads((tmp_path / "result.json").read_text())
     assert (told["seed"], told["violations"], told["violated"]) == (7, 1, ["a violation"])
-    assert [(one["fault"]["part"], one["alone"]) for one in told["met"]][-2:] == [("kafka", False), ("edge", False)]
+    assert [(one["fault"]["part"], one["alone"]) for one in told["met"]][-2:] == [("kafka", False), ("edge", True)]
     ElementTree.fromstring((tmp_path / "orders.svg").read_text())
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from chaos.journeys import Wish
-from chaos.report import recoveries
+from chaos.probe import SIGNS
 from chaos.stories import Story
-from chaos.verdict import Met, alone, of_story, violations
+from chaos.verdict import LIMITS, NEEDS, Met, alone, late, of_story, recoveries, violations
 from tests.support.chaos_fates import cancelled, met, story
 
 LEFT = Wish("declined_left", endings=frozenset({"PAYMENT_FAILED"}))
@@ -78,17 +78,56 @@ def test_load_and_rest_are_told() -> None:
         (met("kafka", 5, 6, 9), True),
         (met("kafka", 5, 6, 10.5), False),
         (met("kafka", 11, 11, 12), False),
-        (met("orders.events", 11, 11, None, kind="duplicates"), True),
+        (met("orders.events", 11, 11, None, kind="duplicates"), False),
+        (met("payment", 11, 11, 11.5, kind="offsets_rewound"), False),
+        (met("delivery", 11, 11, 12), True),
+        (met("couriers", 5, 65, None, kind="strike"), True),
     ],
 )
 def test_recovery_alone_is_told_apart(other: Met, lone: bool) -> None:
-    """A fault that lies in another's recovery makes both of them mixed."""
+    """A fault in another's recovery is an excuse if the sign depends on its part: payment's does not on delivery."""
     mine = met("payment", 10, 10.5, 12.5)
     assert alone(mine, [mine, other]) is lone
-    assert recoveries([mine, other], lone)["payment"] == [2.0]
+    assert (mine in recoveries([mine, other], lone)["service"]) and mine.seconds == 2.0
 
 
-def test_lost_slot_is_its_own_part() -> None:
-    """It takes another time than a dead Connect."""
-    lost = met("connect", 10, 11, 20, kind="slot_dropped")
-    assert recoveries([lost], True) == {"slot": [9.0]}
+@pytest.mark.parametrize(("began", "lone"), [(15.4, False), (15.6, True)])
+def test_slow_part_is_not_excused_by_what_follows(began: float, lone: bool) -> None:
+    """The next fault comes long after it should have worked again."""
+    mine = met("payment", 10, 10.5, 30.5)
+    assert alone(mine, [mine, met("kafka", began, began + 1, 40)]) is lone
+
+
+def test_every_sign_depends_on_known_parts() -> None:
+    """Each part that can recover says what else its sign needs; who waits for orders waits for couriers."""
+    assert set(NEEDS) == set(SIGNS)
+    assert {part for part, needs in NEEDS.items() if "couriers" in needs} == {
+        "delivery", "restaurant", "postgres", "kafka", "connect",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [("slot_dropped", "slot"), ("connect_offsets_deleted", "slot"), ("slot_invalidated", "slot_invalidated")],
+)
+def test_lost_slot_is_its_own_part(kind: str, part: str) -> None:
+    """It takes another time than a dead Connect, and an invalidated one another than that."""
+    lost = met("connect", 10, 11, 20, kind=kind)
+    assert recoveries([lost], True) == {part: [lost]}
+
+
+@pytest.mark.parametrize("part", ["payment", "edge", "connect", "postgres", "kafka"])
+def test_slow_recovery_is_late(part: str) -> None:
+    """Behind the group's limit, and told with the fault; in its limit it is silent."""
+    group = met(part, 10, 11, 12).group
+    quick, slow = (met(part, 10, 11, 11 + LIMITS[group] + more) for more in (0.0, 1.0))
+    assert late([quick]) == []
+    seconds = f"{LIMITS[group] + 1:.1f} s"
+    assert late([slow, met("provider", 200, 201, 300)]) == [
+        f"{group}: works again after {seconds} (p99 of 1), not within {LIMITS[group]:.0f} s: kill {part} {seconds}"
+    ]
+
+
+def test_overlapping_recovery_is_not_late() -> None:
+    """Nobody knows whose time it was."""
+    assert late([met("payment", 10, 11, 30), met("kafka", 12, 13, 20)]) == []

@@ -4,10 +4,10 @@ import json
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvloop
@@ -17,7 +17,7 @@ from chaos import report, run
 from chaos.judge import Judgement, judged, look_back
 from chaos.plan import Plan
 from chaos.run import Played
-from chaos.verdict import violations, wronged
+from chaos.verdict import late, violations, wronged
 from ground.failure import said
 from ground.stack import Stack
 from runtime.errors import Refusal
@@ -49,54 +49,61 @@ class Progress:
 
 
 @app.command()
-def main(
+def main(  # noqa: PLR0913, PLR0917 - a command's options
     minutes: Annotated[float, typer.Option(min=0.5, help="How long orders arrive.")] = 15.0,
     seed: Annotated[int, typer.Option(help="The same seed is the same schedule of faults and wishes.")] = 1,
     rate: Annotated[float, typer.Option(min=1, help="Orders a second, open loop.")] = 24.0,
     runtime: Annotated[str, typer.Option(help="local or compose.")] = "local",
     keep: Annotated[bool, typer.Option(help="Leave the system up at the end, until Ctrl-C.")] = False,
+    limits: Annotated[bool, typer.Option(help="Judge how long each part takes to work again.")] = True,
     out: Annotated[Path | None, typer.Option(help="Folder of the results; default .run/chaos/SEED-TIME.")] = None,
 ) -> None:
     """A system of its own under load with every journey, broken at random, healed, and judged from outside."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started ends with us
     folder = out or ROOT / ".run" / "chaos" / f"{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
-    plan = Plan(minutes, seed, rate, runtime, folder, keep)
+    plan = Plan(minutes, seed, rate, runtime, folder, keep, limits)
     if folder.exists() and any(folder.iterdir()):
         raise typer.BadParameter(f"{folder} is not empty: another run's results are in it", param_hint="--out")
     for made in (plan.histories, plan.failpoints):
         made.mkdir(parents=True)
     try:
-        played, found, judgement = tried(plan)
+        last = tried(plan)
     except Refusal as refused:
         console.print(f"Chaos cannot run: {refused}", style="red", markup=False)
         raise typer.Exit(2) from refused
     except KeyboardInterrupt:
         console.print(f"\nEnded early; nothing runs any more. What was seen is in {folder}.")
         raise typer.Exit(130) from None
-    report.write(plan, played, found)
-    console.print(report.tables(played, judgement), "", f"violations: {len(found)}")
-    for violation in found[:SHOWN]:
-        console.print(violation, style="red", markup=False)
-    console.print(f"All of it is in {folder}.")
-    print(json.dumps(report.figures(played, len(found))))
-    raise typer.Exit(1 if found else 0)
+    print(json.dumps(last))
+    raise typer.Exit(1 if last["violations"] else 0)
 
 
-def tried(plan: Plan) -> tuple[Played, list[str], Judgement]:
-    """The run, what was violated in it, and what the check said."""
+def tried(plan: Plan) -> Mapping[str, Any]:
+    """The run, judged, told and written down before anybody waits; -> its figures."""
     say = Progress()
     with _stack(plan.runtime)(**plan.settings) as stack:
         played = uvloop.run(run.play(stack, plan, say))
         judgement = judged(stack, plan, say)
         found = violations(played.stories, played.met, played.poisoned, played.broken, played.left)
-        found += judgement.violations
+        found += [*(late(played.met) if plan.limits else ()), *judgement.violations]
+        last = report.write(plan, played, found)
         shutil.copy(stack.provider_log, plan.out / "provider.jsonl")
+        say.end()
+        _tell(plan, played, found, judgement)
         if found:
             _keep_evidence(stack, plan, say, played, judgement)
-        say.end()
+            say.end()
         if plan.keep:
             _wait(stack)
-    return played, found, judgement
+    return last
+
+
+def _tell(plan: Plan, played: Played, found: Sequence[str], judgement: Judgement) -> None:
+    """For a person."""
+    console.print(report.tables(played, judgement), "", f"violations: {len(found)}")
+    for violation in found[:SHOWN]:
+        console.print(violation, style="red", markup=False)
+    console.print(f"All of it is in {plan.out}.")
 
 
 def _keep_evidence(stack: Stack, plan: Plan, say: Progress, played: Played, judgement: Judgement) -> None:

@@ -29,6 +29,8 @@ class Plan:
     runtime: str
     out: Path
     keep: bool = False
+    limits: bool = True
+    """Whether a part that comes back too slowly is a violation."""
 
     @property
     def seconds(self) -> float:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,38 +15,28 @@ from chaos.plan import Plan
 from chaos.plot import svg
 from chaos.run import Played
 from chaos.stories import Story
-from chaos.verdict import Met, alone
-
-PARTS = {"service": ("api-http", "api-projector", "payment", "delivery", "restaurant", "notifier", "keeper", "edge")}
-NAMES = ("service", "connect", "postgres", "kafka", "slot", "provider")
+from chaos.verdict import GROUPS, Met, alone, p99, recoveries
 
 
 def figures(played: Played, violations: int) -> dict[str, Any]:
-    """The last line. Recovery times are those of faults that nothing else lay in."""
-    times = {group: percentile(seconds, 99) for group, seconds in _groups(recoveries(played.met, True)).items()}
+    """The last line. p99 is of faults that nothing else disturbed; `recovery` tells of how many, and of the others."""
+    own, mixed = recoveries(played.met, True), recoveries(played.met, False)
     return {
         "orders": len(played.stories),
         "faults": len(played.met),
         "violations": violations,
-        "recovery_p99_s": {name: round(times[name], 2) for name in NAMES if name in times},
+        "recovery_p99_s": {group: round(p99(own[group]), 2) for group in GROUPS if group in own},
+        "recovery": {
+            group: {"alone": len(own.get(group, ())), **_overlapping(mixed.get(group, ()))}
+            for group in GROUPS
+            if group in {*own, *mixed}
+        },
     }
 
 
-def recoveries(met: Sequence[Met], lone: bool) -> dict[str, list[float]]:
-    """Part → seconds, of faults alone or of overlapping ones."""
-    found: dict[str, list[float]] = {}
-    for one in met:
-        if one.seconds is not None and alone(one, met) is lone:
-            found.setdefault(one.part, []).append(one.seconds)
-    return found
-
-
-def _groups(parts: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    names = {part: group for group, members in PARTS.items() for part in members}
-    found: dict[str, list[float]] = {}
-    for part, seconds in parts.items():
-        found.setdefault(names.get(part, part), []).extend(seconds)
-    return found
+def _overlapping(met: Sequence[Met]) -> dict[str, float]:
+    longest = {"overlapping_max_s": round(max(one.seconds or 0.0 for one in met), 2)} if met else {}
+    return {"overlapping": len(met), **longest}
 
 
 def tables(played: Played, judgement: Judgement) -> Group:
@@ -92,16 +82,24 @@ def faults(played: Played) -> Table:
 def recovery(played: Played) -> Table:
     """Seconds from the end of a fault until the part did its work again: see probe.py."""
     table = Table("works again after", "faults", "p50, s", "p99", "max", "overlapping", "max", box=None, pad_edge=False)
-    lone, mixed = recoveries(played.met, True), recoveries(played.met, False)
-    for part in sorted({*lone, *mixed}):
-        mine, others = lone.get(part, []), mixed.get(part, [])
+    own, mixed = _by_part(played.met, True), _by_part(played.met, False)
+    for part in sorted({*own, *mixed}):
+        mine, others = own.get(part, []), mixed.get(part, [])
         told = [f"{percentile(mine, p):.1f}" if mine else "" for p in (50, 99, 100)]
         table.add_row(part, str(len(mine)), *told, str(len(others) or ""), f"{max(others):.1f}" if others else "")
     return table
 
 
-def write(plan: Plan, played: Played, violations: Sequence[str]) -> None:
-    """Everything into the folder of results."""
+def _by_part(met: Sequence[Met], lone: bool) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for one in met:
+        if one.seconds is not None and alone(one, met) is lone:
+            found.setdefault(one.part, []).append(one.seconds)
+    return found
+
+
+def write(plan: Plan, played: Played, violations: Sequence[str]) -> dict[str, Any]:
+    """Everything into the folder of results; -> the figures."""
     last = figures(played, len(violations))
     done = [
         {
@@ -118,3 +116,4 @@ def write(plan: Plan, played: Played, violations: Sequence[str]) -> None:
     ended = [story.ended - played.began for story in played.stories if story.ended]
     marks = [(one.done.began - played.began, one.over - played.began, str(one.done.fault)) for one in played.met]
     (plan.out / "orders.svg").write_text(svg(placed, ended, marks, played.ended - played.began))
+    return last

@@ -1,8 +1,9 @@
 """Was it right? What chaos itself can judge: every order ended in a way it may end, and every part came back."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.figures import percentile
 from chaos.deeds import Done
 from chaos.probe import LIMIT_SECONDS, SIGNS
 from chaos.stories import Story
@@ -19,6 +20,34 @@ DEADLINES = frozenset(
     }
 )
 
+# Whose recovery has a name of its own: a lost slot is another thing than a dead Connect.
+SLOT_FAULTS = {"slot_dropped": "slot", "connect_offsets_deleted": "slot", "slot_invalidated": "slot_invalidated"}
+SERVICES = ("api-http", "api-projector", "payment", "delivery", "restaurant", "notifier", "keeper", "edge")
+GROUPS = ("service", "connect", "postgres", "kafka", "slot", "slot_invalidated", "provider")
+LIMITS: Mapping[str, float] = {"service": 5.0, "connect": 12.0, "postgres": 10.0, "kafka": 15.0}
+"""Seconds: the aims for the p99 of these groups. Others have none."""
+
+LOG = frozenset({"postgres", "kafka", "connect"})
+PLACING = frozenset({"edge", "api-http"})
+# Couriers are free again only when orders are pushed, picked up and delivered: who assigns and cooks needs all of them.
+ROUND = LOG | PLACING | {"api-projector", "payment", "delivery", "restaurant", "notifier", "provider", "couriers"}
+READ = frozenset({"orders.events", "couriers.events", "restaurants.events"})
+NEEDS: Mapping[str, frozenset[str]] = {
+    "edge": frozenset({"api-http", "postgres"}),
+    "api-http": frozenset({"edge", "postgres"}),
+    "api-projector": LOG | READ | {"ticks"},
+    "notifier": LOG | PLACING | {"api-projector", "orders.journal"},
+    "keeper": LOG | {"ticks"},
+    "payment": LOG | PLACING | {"provider", "orders.events"},
+    "provider": LOG | PLACING | {"payment", "orders.events"},
+    "delivery": ROUND | READ,
+    "restaurant": ROUND | READ,
+    "postgres": ROUND | READ | {"orders.journal"},
+    "kafka": ROUND | READ | {"orders.journal"},
+    "connect": ROUND | READ | {"orders.journal"},
+}
+"""What else the sign of a part (probe.py) depends on: only a fault of these, or another of its own, is an excuse."""
+
 
 @dataclass(frozen=True, slots=True)
 class Met:
@@ -29,8 +58,13 @@ class Met:
 
     @property
     def part(self) -> str:
-        """Whose recovery it is; a lost slot is another thing than a dead Connect."""
-        return "slot" if self.done.fault.kind in SLOT_FAULTS else self.done.fault.part
+        """Whose recovery it is."""
+        return SLOT_FAULTS.get(self.done.fault.kind, self.done.fault.part)
+
+    @property
+    def group(self) -> str:
+        """In whose figure it is."""
+        return "service" if self.part in SERVICES else self.part
 
     @property
     def seconds(self) -> float | None:
@@ -43,16 +77,43 @@ class Met:
         return self.recovered or self.done.ended
 
 
-SLOT_FAULTS = frozenset({"slot_dropped", "slot_invalidated", "connect_offsets_deleted"})
-
-
 def alone(met: Met, others: Iterable[Met]) -> bool:
-    """No other fault of a part lay in it, or in its recovery: only then the time is the part's own."""
+    """Nothing else disturbed its sign in the fault, or in its recovery: only then the time is the part's own.
+
+    What began when its limit had already passed is no excuse.
+    """
     mine = met.done
+    over = min(met.over, mine.ended + LIMITS.get(met.group, LIMIT_SECONDS))
+    needs = NEEDS.get(mine.fault.part, frozenset()) | {mine.fault.part}
     return not any(
-        other is not met and other.done.fault.part in SIGNS and other.done.began < met.over and other.over > mine.began
+        other is not met and other.done.fault.part in needs and other.done.began < over and other.over > mine.began
         for other in others
     )
+
+
+def recoveries(met: Sequence[Met], lone: bool) -> dict[str, list[Met]]:
+    """By group, of faults alone or of overlapping ones; who did not recover at all is in none."""
+    found: dict[str, list[Met]] = {}
+    for one in met:
+        if one.seconds is not None and alone(one, met) is lone:
+            found.setdefault(one.group, []).append(one)
+    return found
+
+
+def p99(met: Iterable[Met]) -> float:
+    """Seconds until they worked again."""
+    return percentile([one.seconds or 0.0 for one in met], 99)
+
+
+def late(met: Sequence[Met]) -> list[str]:
+    """One sentence for each group whose own recoveries took longer than they should."""
+    own = recoveries(met, True)
+    return [
+        f"{group}: works again after {p99(own[group]):.1f} s (p99 of {len(own[group])}), not within {limit:.0f} s: "
+        + ", ".join(f"{one.done.fault} {one.seconds:.1f} s" for one in own[group] if (one.seconds or 0.0) > limit)
+        for group, limit in LIMITS.items()
+        if group in own and p99(own[group]) > limit
+    ]
 
 
 def violations(
