@@ -102,6 +102,18 @@ def test_difference_has_an_exit_code(service_database: Callable[..., str], run: 
     assert all(f"{order_id}  stored otherwise: since" in told for (order_id,) in found)
 
 
+def test_unreadable_fact_has_an_exit_code(service_database: Callable[..., str], run: Run) -> None:
+    """A difference where it is compared, no answer where it is counted; each names the order."""
+    fill(service_database("postgres"), 3)
+    with psycopg.connect(service_database("postgres")) as db:
+        query = "SELECT order_id::text, version FROM api.journal WHERE version = 2 LIMIT 1"
+        [(order_id, version)] = db.execute(query).fetchall()
+        db.execute("UPDATE api.journal SET data = '[]' WHERE (order_id, version) = (%s, %s)", [order_id, version])
+    for words, expected in (("rebuild",), 1), (("order", "--order", order_id, "--json"), 1), (("order",), 2):
+        code, told = run(*words)
+        assert (code, "cannot be read" in told, order_id in told) == (expected, True, True)
+
+
 def test_table_beside_holds_what_was_made(
     service_database: Callable[..., str], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

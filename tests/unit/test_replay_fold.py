@@ -75,10 +75,13 @@ def test_changes_name_what_a_fact_changed() -> None:
         ({"payload": "{}"}, "makes another document"),
         ({"type": "order_ready", "data": "{}"}, "changes nothing"),
         ({"version": 3}, "was to come"),
+        ({"data": "{"}, "version 2: payment_completed cannot be read: Input data was truncated"),
+        ({"data": '{"attempt": "one"}'}, "cannot be read: Expected `int`"),
+        ({"type": "moon_rose"}, "version 2: nobody knows a fact moon_rose"),
     ],
 )
 def test_other_rows_are_told(change: dict[str, Any], wrong: str) -> None:
-    """A document that its fact does not make, a fact that makes none, a version that is missing."""
+    """A document that its fact does not make, a fact that makes none, a version that is missing, what is no fact."""
     first, second, *_ = rows()
     *_, last = fold.steps([first, second._replace(**change)])
     assert wrong in (last.wrong or "")
@@ -89,6 +92,22 @@ def test_status_is_that_of_the_last_row() -> None:
     """And NONE before the order was placed."""
     assert fold.status(rows()) is Status.DELIVERED
     assert fold.status([]) is Status.NONE
+
+
+def test_unreadable_row_has_no_status() -> None:
+    """It is named: which order, which version."""
+    first, second, *_ = rows()
+    with pytest.raises(CannotLookError, match=f"Order {ID}, version 2: payment_completed cannot be read"):
+        fold.status([first, second._replace(data="[]")])
+
+
+def test_story_begins_with_what_can_be_read() -> None:
+    """An order of which nothing can be read can be told, too."""
+    first, *_ = rows()
+    [step] = fold.steps([first._replace(data="[]")])
+    assert (step.after.status, step.wrong is None) == (Status.NONE, False)
+    assert show.told([step])["facts"][0]["wrong"] == step.wrong
+    show.story([step])
 
 
 def test_program_reads_the_same_story() -> None:

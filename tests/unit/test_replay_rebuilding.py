@@ -70,6 +70,16 @@ def test_changed_payload_is_found() -> None:
     assert "version 2" in difference.what
 
 
+def test_unreadable_fact_is_a_difference() -> None:
+    """Of its order alone: the others are compared."""
+    journals, rows = town()
+    journals[1][1][1] = journals[1][1][1]._replace(data="[]")
+    found = judged(journals, rows)
+    (difference,) = found.differences
+    assert (difference.order_id, found.orders) == (rows[1].id, 5)
+    assert "version 2" in difference.what and "cannot be read" in difference.what
+
+
 def test_missing_order_is_found_on_either_side() -> None:
     """Also the first and the last."""
     journals, rows = town()

@@ -3,3 +3,7 @@
 
 class CannotLookError(Exception):
     """Nothing was judged."""
+
+
+class UnreadableError(Exception):
+    """One row of the journal holds what is no fact."""

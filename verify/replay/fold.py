@@ -5,14 +5,21 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from api.codec import fact_of, text
+from api.events import Fact
 from api.order import Order, Status, evolve
+from replay.errors import CannotLookError, UnreadableError
 from replay.journal import Row
 
 
 @dataclass(frozen=True)
 class Step:
-    """One fact, and what it made of the order. `wrong`: what the journal holds instead; None when it is the same."""
+    """One fact, and what it made of the order. `wrong`: what the journal holds instead; None when it is the same.
+
+    A fact that cannot be read made nothing.
+    """
 
     row: Row
     before: Order
@@ -32,8 +39,22 @@ def steps(rows: Iterable[Row]) -> Iterator[Step]:
     order: Order | None = None
     for row in rows:
         before = order or Order(row.order_id)
-        order = evolve(before, fact_of(row.type, row.data))
-        yield Step(row, before, order, _wrong(row, before, order))
+        try:
+            order = evolve(before, _fact(row))
+            wrong = _wrong(row, before, order)
+        except UnreadableError as unreadable:
+            order, wrong = before, str(unreadable)
+        yield Step(row, before, order, wrong)
+
+
+def _fact(row: Row) -> Fact:
+    """Raises UnreadableError."""
+    try:
+        return fact_of(row.type, row.data)
+    except KeyError:
+        raise UnreadableError(f"version {row.version}: nobody knows a fact {row.type}") from None
+    except msgspec.MsgspecError as error:
+        raise UnreadableError(f"version {row.version}: {row.type} cannot be read: {error}") from None
 
 
 def _wrong(row: Row, before: Order, after: Order) -> str | None:
@@ -58,10 +79,13 @@ def until(rows: Iterable[Row], moment: int | datetime | None) -> Iterator[Row]:
 
 
 def status(rows: Iterable[Row]) -> Status:
-    """Where the rows leave their order; NONE without any."""
+    """Where the rows leave their order; NONE without any. Raises CannotLookError for one that cannot be read."""
     order = None
     for row in rows:
-        order = evolve(order or Order(row.order_id), fact_of(row.type, row.data))
+        try:
+            order = evolve(order or Order(row.order_id), _fact(row))
+        except UnreadableError as unreadable:
+            raise CannotLookError(f"Order {row.order_id}, {unreadable}") from None
     return order.status if order else Status.NONE
 
 
