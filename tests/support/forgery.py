@@ -39,6 +39,8 @@ ORDER = "01a210b6-0000-7000-8000-000000000001"
 BEGAN = 1000.0
 NOW = 5000.0
 PARTITION = 6
+POISONED = 500
+"""Where a record is injected."""
 TOTAL = 1250
 ALL = frozenset({"tables", "topics", "provider", "histories", "keeper"})
 
@@ -98,6 +100,19 @@ class Forgery:
     def written(self, kind: str) -> f.OutboxRow:
         """The outbox row of this type."""
         return next(one for one in self.of(f.OutboxRow) if one.type == kind)
+
+    def inject(self, decided: str = "") -> None:
+        """A payment that nobody can read came among its events; api and delivery parked it, or it was decided about."""
+        place = ("orders.events", PARTITION, POISONED)
+        self.add(f.Poisoned("bad_json", *place, "p", "payment_completed", "payment", None))
+        self.repeat(POISONED)
+        for who in ("api", "delivery"):
+            parked = f.ParkedRow(who, *place, "p", "head", "no JSON", 1, NOW - 9)
+            self.add(f.Decided(decided, who, *place) if decided else parked)
+
+    def repeat(self, offset: int) -> None:
+        """What was injected is in the log there (again)."""
+        self.add(f.Event(PARTITION, offset, "p", "payment_completed", "payment", 1, "x", NOW - 9, settled=True))
 
     def tell(self, source: str, fact: Fact, place: float, name: str) -> None:
         """An event that was written, and came out at this place between the others."""

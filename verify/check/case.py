@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
-import msgspec
-
-from check import contract
+from check.documents import Document, document, object_of
 from check.facts import (
     Called,
     Charge,
@@ -42,58 +40,6 @@ class Breach(NamedTuple):
     invariant: str
     about: str
     sentence: str
-
-
-class Payment(msgspec.Struct, frozen=True):
-    """Part of a document."""
-
-    status: str
-    attempt: int = 1
-
-
-class Cancellation(msgspec.Struct, frozen=True):
-    """Part of a document."""
-
-    reason: str
-
-
-class Document(msgspec.Struct, frozen=True):
-    """An order's document, as far as the judge believes it."""
-
-    id: str
-    version: int
-    status: str
-    since: int
-    customer_id: str
-    restaurant_id: str
-    total: int
-    currency: str
-    payment: Payment
-    courier_id: str | None = None
-    cancellation: Cancellation | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Delivered or cancelled."""
-        return self.status not in contract.OPEN
-
-    @property
-    def settled(self) -> bool:
-        """Nothing about the order will change again."""
-        return self.status == contract.DELIVERED or (
-            self.status == contract.CANCELLED and self.payment.status in contract.SETTLEMENTS
-        )
-
-
-_document = msgspec.json.Decoder(Document).decode
-
-
-def document(text: str) -> Document | None:
-    """None for what is none."""
-    try:
-        return _document(text)
-    except msgspec.DecodeError:
-        return None
 
 
 @dataclass
@@ -149,10 +95,19 @@ class Case:
         return sorted(self._all(Event), key=lambda one: (one.partition, one.offset))
 
     @cached_property
+    def genuine(self) -> list[Event]:
+        """The same without what was put there on purpose; its repeats are no facts either."""
+        ids = {poison.event_id for poison in self.poison if poison.event_id} - self.written.keys()
+        return [one for one in self.records if (one.partition, one.offset) not in self._injected and one.id not in ids]
+
+    @cached_property
+    def _injected(self) -> set[tuple[int, int]]:
+        return {(poison.partition, poison.offset) for poison in self.poison}
+
+    @cached_property
     def events(self) -> list[Event]:
-        """The same without repeats, and without what was put there on purpose: the facts that were told."""
-        injected = {(poison.partition, poison.offset) for poison in self.poison}
-        return first_of_each([one for one in self.records if (one.partition, one.offset) not in injected])
+        """The genuine ones without repeats: the facts that were told."""
+        return first_of_each(self.genuine)
 
     @cached_property
     def pushed(self) -> list[Pushed]:
@@ -237,8 +192,12 @@ class Case:
 
     @property
     def untouched(self) -> bool:
-        """Nothing of it is parked, and no event of it was given up by a person: all was left to the system."""
-        return not self.parked and not any(one.what == "discarded" for one in self.decided)
+        """Nothing of it is parked, and no event of it was given up by a person: all was left to the system.
+
+        What was injected is no event of it: whoever discards that takes nothing from it.
+        """
+        discarded = {(one.partition, one.offset) for one in self.decided if one.what == "discarded"}
+        return not self.parked and discarded <= self._injected
 
     def of_type(self, *types: str) -> Iterator[Event]:
         """The topic's events of these types, without repeats."""
@@ -251,11 +210,3 @@ def first_of_each(records: Sequence[Event]) -> list[Event]:
     for record in records:
         found.setdefault(record.id or (record.partition, record.offset), record)
     return list(found.values())
-
-
-def object_of(text: str) -> dict[str, object]:
-    """A JSON object; empty for what is none."""
-    try:
-        return msgspec.json.decode(text, type=dict[str, object])
-    except msgspec.DecodeError:
-        return {}

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from check import contract
-from check.case import Breach, Case, Document
+from check.case import Breach, Case
+from check.documents import Document
 from check.facts import Event
 from check.world import World
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from check import contract
-from check.case import Breach, Case, Document, object_of
+from check.case import Breach, Case
+from check.documents import Document, object_of
 from check.facts import Event, JournalRow
 from check.topics import Tick
 from check.world import STANDSTILL_SECONDS, World

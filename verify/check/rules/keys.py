@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from check import contract
-from check.case import Breach, Case, Document
+from check.case import Breach, Case
+from check.documents import Document
 from check.facts import Called
 from check.rules import MARGIN
 from check.world import World

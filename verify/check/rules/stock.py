@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from check.case import Breach, Case, object_of
+from check.case import Breach, Case
+from check.documents import object_of
 from runtime.layout import ROOT
 
 SEED = ROOT / "services" / "restaurant" / "seed.json"

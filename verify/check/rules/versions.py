@@ -7,7 +7,8 @@ from api.codec import fact_of, text
 from api.domain import Order, evolve
 from chassis.kafka import Place
 from check import contract
-from check.case import Breach, Case, Document
+from check.case import Breach, Case
+from check.documents import Document
 from check.facts import Event
 from check.topics import JOURNAL
 from check.world import World
@@ -118,7 +119,7 @@ def _forgotten(world: World) -> bool:
 def _counts(case: Case, world: World, event: Event) -> bool:
     """Whether the aggregate had to fold it by now."""
     mine = "api" in contract.handled_by(event.type, event.source) and event.type != "deadline_passed"
-    return mine and case.untouched and not case.poison and world.has_read("api", event) and event.id in case.written
+    return mine and case.untouched and world.has_read("api", event) and event.id in case.written
 
 
 def _changes(case: Case, event: Event, order: Order) -> bool:
