@@ -13,7 +13,21 @@ from uuid import UUID
 
 from api import mutations, queries
 from api.codec import text
-from api.domain import Code, Command, Line, Order, Place, Refused, check_request, check_stock, decide, evolve
+from api.domain import (
+    Code,
+    Command,
+    Line,
+    Order,
+    Place,
+    Refused,
+    RetryPayment,
+    check_repeated,
+    check_request,
+    check_stock,
+    decide,
+    evolve,
+    unknown_item,
+)
 from api.events import Fact, StockSet
 from api.mutations import Placing, Told
 from api.queries import Offer
@@ -23,6 +37,7 @@ from chassis.envelope import new_id
 from chassis.errors import Transient
 
 TRIES = 5  # each lost race is somebody else's commit
+OWN = frozenset({Code.TOO_LATE, Code.NOT_YET, Code.ATTEMPT_REUSED})  # said to a principal of the order only
 TOO_EARLY = frozenset({Code.NOT_YET, Code.NOT_YOURS})  # may come true by a commit on its way
 REMEMBERED_OFFERS = 1000  # restaurants whose menu is kept at hand
 
@@ -130,14 +145,20 @@ class Commands:
         for _ in range(TRIES):
             order = await read(db, order_id) or Order(order_id)
             try:
-                facts = decide(order, command)
+                facts = await self._decide(db, order, command)
             except Refused as refusal:
-                known = refusal.code in {Code.TOO_LATE, Code.NOT_YET}
-                return Outcome(order if known else None, refusal)
+                return Outcome(order if refusal.code in OWN else None, refusal)
             after = await self._write(db, order, facts, trace) if facts else order
             if after is not None:
                 return Outcome(after)
         raise Transient(f"order {order_id} changes faster than it can be decided")
+
+    async def _decide(self, db: AsyncTransaction, order: Order, command: Command) -> list[Fact]:
+        """What follows; nothing, when it was done before. Raises Refused."""
+        facts = decide(order, command)
+        if not facts and isinstance(command, RetryPayment):
+            check_repeated(command, await queries.card(db, order.id, command.attempt))
+        return facts
 
     async def _write(self, db: AsyncTransaction, order: Order, facts: list[Fact], trace: str | None) -> Order | None:
         """Writes all that follows from a command, or nothing; None when somebody was faster."""
@@ -151,12 +172,12 @@ class Commands:
     async def set_stock(self, restaurant_id: str, stock: StockSet, trace: str | None) -> Refused | None:
         """The restaurant has so many of an item now; the refusal when it has no such item. One round trip."""
         try:
-            check_stock(stock.quantity)
+            check_stock(stock.item_id, stock.quantity)
             async with self._database.connection() as db:
                 known = await mutations.set_stock(db, restaurant_id, stock, Cause(new_id(), trace))
         except Refused as refusal:
             return refusal
-        return None if known else Refused(Code.ITEM_NOT_FOUND, "You have no such item on your menu.", "itemId")
+        return None if known else unknown_item()
 
     async def shift(self, courier_id: str, *, on: bool, trace: str | None) -> bool:
         """Starts or ends the courier's shift; a second time changes nothing."""

@@ -55,12 +55,14 @@ __all__ = [
     "RetryPayment",
     "Status",
     "advance",
+    "check_repeated",
     "check_request",
     "check_stock",
     "decide",
     "evolve",
     "replay",
     "settled",
+    "unknown_item",
     "waiting_for",
 ]
 
@@ -192,10 +194,24 @@ def _delivered(order: Order, command: Deliver) -> list[Fact]:
     return [OrderDelivered()]
 
 
-def check_stock(quantity: int) -> None:
-    """Raises `Refused` for a count that is none."""
+def check_repeated(command: RetryPayment, card: str | None) -> None:
+    """Raises `Refused` for an attempt that was made with another card; `card` is the recorded one, if there is one."""
+    if card not in (None, command.payment_method):
+        message = f"Attempt {command.attempt} was made with another card: look what has become of it."
+        raise Refused(Code.ATTEMPT_REUSED, message, "attempt")
+
+
+def check_stock(item_id: str, quantity: int) -> None:
+    """Raises `Refused` for what is no item's id, and for a count that is none."""
+    if not item_id.isprintable():
+        raise unknown_item()
     if not 0 <= quantity <= MAX_STOCK:
         raise invalid(f"The quantity is 0 to {MAX_STOCK}.", "quantity")
+
+
+def unknown_item() -> Refused:
+    """The restaurant's menu has it not."""
+    return Refused(Code.ITEM_NOT_FOUND, "You have no such item on your menu.", "itemId")
 
 
 COMMANDS: Mapping[type, Callable[[Order, Any], list[Fact]]] = {

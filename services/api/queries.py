@@ -17,6 +17,12 @@ ORDER = "SELECT document FROM orders WHERE id = %s::uuid"
 # Waits for a writer that has not ended yet: its commit may be in the log, and pushed, before others can see it.
 ORDER_BEHIND_WRITERS = "SELECT document FROM orders WHERE id = %s::uuid FOR SHARE"
 
+# The order's document holds no token: the card that an attempt was made with stands in the fact that asked for it.
+CARD = """
+SELECT data::json->>'payment_method' FROM journal
+WHERE order_id = %s::uuid AND type = 'payment_retry_requested' AND (data::json->>'attempt')::int = %s
+"""
+
 # What is known of a placing: an earlier one by the same key, and the restaurant as it is now. Always one row.
 RECALL = """
 SELECT placement.input, orders.document, restaurant.id, restaurant.name, restaurant.currency, restaurant.menu,
@@ -107,6 +113,12 @@ async def order_behind_writers(db: AsyncTransaction, order_id: str) -> Order | N
     """As `order`, with everything that anybody can have been pushed of it."""
     row = await (await db.execute(ORDER_BEHIND_WRITERS, (order_id,))).fetchone()
     return order_of(row[0]) if row else None
+
+
+async def card(db: AsyncTransaction, order_id: str, attempt: int | None) -> str | None:
+    """The token of an attempt behind the first one, or None."""
+    row = await (await db.execute(CARD, (order_id, attempt))).fetchone()
+    return row[0] if row else None
 
 
 async def recall(db: AsyncTransaction, customer_id: str, key: str, restaurant_id: str) -> Recalled:

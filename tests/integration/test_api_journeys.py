@@ -102,6 +102,25 @@ async def test_lost_answer_is_asked_again(house: House, client: Client) -> None:
     assert house.published(order_id) == ["order_created", "payment_retry_requested"]
 
 
+async def test_attempt_stands_for_its_card(house: House, client: Client) -> None:
+    """Asked for again with another card it is refused, whatever came of it, and nothing is charged."""
+    order_id = await client.placed()
+    house.fold(order_id, DECLINED)
+    asked = {"id": order_id, "attempt": 2}
+    await payload(client, RETRY, ANN, card="pm_first", **asked)
+    at_once = await payload(client, RETRY, ANN, card="pm_second", **asked)
+    house.fold(order_id, events.PaymentFailed(2, "expired_card"))
+    later = await payload(client, RETRY, ANN, card="pm_second", **asked)
+    stranger = await payload(client, RETRY, BOB, card="pm_second", **asked)
+    assert [refusals(at_once), refusals(later)] == [[("ATTEMPT_REUSED", "attempt")]] * 2
+    assert (later["order"]["id"], stranger["order"], refusals(stranger)) == (
+        order_id,
+        None,
+        [("ORDER_NOT_FOUND", "id")],
+    )
+    assert house.published(order_id) == ["order_created", "payment_retry_requested"]
+
+
 async def test_decline_keeps_its_deadline(house: House, client: Client) -> None:
     """`due_tick` is the first decline's, whatever is tried behind it."""
     order_id = await client.placed()

@@ -18,6 +18,7 @@ from api.domain import (
     ReportOutOfStock,
     RetryPayment,
     Status,
+    check_repeated,
     check_stock,
     decide,
     evolve,
@@ -121,6 +122,16 @@ def test_repeated_retry_is_harmless(facts: tuple[events.Fact, ...]) -> None:
     assert decide(order, replace(RETRY, attempt=2)) == []
 
 
+def test_repeated_attempt_is_of_one_card() -> None:
+    """Another card is not charged by a number that was made; what nobody knows is not held against the customer."""
+    again = replace(RETRY, attempt=2)
+    check_repeated(again, RETRY.payment_method)
+    check_repeated(again, None)
+    with pytest.raises(Refused) as refused:
+        check_repeated(again, "pm_first")
+    assert (refused.value.code, refused.value.field) == (Code.ATTEMPT_REUSED, "attempt")
+
+
 @pytest.mark.parametrize("attempt", [1, 0, -1, 3])
 def test_wrong_attempt_is_refused(attempt: int) -> None:
     """The first attempt was the order's own card, and none is left out; the refusal names the right number."""
@@ -179,14 +190,22 @@ def test_stranger_s_report_finds_no_order() -> None:
 def test_strange_count_is_refused(quantity: int) -> None:
     """The bounds are told, and the field."""
     with pytest.raises(Refused) as refused:
-        check_stock(quantity)
+        check_stock("soba", quantity)
     assert (refused.value.code, refused.value.field) == (Code.INVALID_INPUT, "quantity")
 
 
 @pytest.mark.parametrize("quantity", [0, domain.MAX_STOCK])
 def test_right_count_passes(quantity: int) -> None:
     """The bounds themselves are allowed."""
-    check_stock(quantity)
+    check_stock("soba", quantity)
+
+
+@pytest.mark.parametrize("item", ["\0", "so\nba", "\ud800"])
+def test_strange_item_is_on_no_menu(item: str) -> None:
+    """The database is not asked about what it cannot even store."""
+    with pytest.raises(Refused) as refused:
+        check_stock(item, 1)
+    assert (refused.value.code, refused.value.field) == (Code.ITEM_NOT_FOUND, "itemId")
 
 
 # -- too early, too late -----------------------------------------------------------------------------------------------

@@ -93,7 +93,8 @@ class Client:
         """Customer: pay a declined order with another card.
 
         `attempt` is the number this one is to have, the order's `payment["attempt"]` + 1: with it the card is asked
-        once, however often this has to ask, and Unreachable is retried as `place_order` does it.
+        once, however often this has to ask, and Unreachable is retried as `place_order` does it. Another card for an
+        attempt that was made is refused (ATTEMPT_REUSED).
         """
         variables = {"id": order_id, "paymentMethod": payment_method, "attempt": attempt}
         data = await self._repeat(documents.RETRY, variables, 1 if attempt is None else attempts)
