@@ -60,12 +60,15 @@ def judged(stack: Stack, since: datetime, *options: str) -> dict[str, Any]:
 
 
 @pytest.mark.needs("settings", "database", "provider log", "brokers")
-async def test_mixed_town_is_judged_sound(stack: Stack, tmp_path: Path) -> None:
-    """Every order ends, every invariant is judged by all sources, and none is violated."""
+async def test_mixed_town_is_judged_sound(once: Stack, tmp_path: Path) -> None:
+    """Every order ends, every invariant is judged by all sources, and none is violated.
+
+    On one runtime: how the sources are reached, the next test and test_poison.py see on all of them.
+    """
     since = datetime.now(UTC)
-    with stack.settings(ALLOWANCES=json.dumps(ALLOWANCES)):
-        left = await play(stack, tmp_path)
-        found = await asyncio.to_thread(judged, stack, since, "--all-settled", "--histories", str(tmp_path))
+    with once.settings(ALLOWANCES=json.dumps(ALLOWANCES)):
+        left = await play(once, tmp_path)
+        found = await asyncio.to_thread(judged, once, since, "--all-settled", "--histories", str(tmp_path))
     wrong = {name: one["breaches"] for name, one in found["invariants"].items() if one["verdict"] != "held"}
     assert (wrong, left, found["open"]) == ({}, 0, 0)
     assert found["orders"] >= RATE * SECONDS

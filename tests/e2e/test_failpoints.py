@@ -7,6 +7,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -184,7 +185,7 @@ async def test_crash_at_every_place(crashing: LocalStack, folder: Path, tmp_path
     with Recorder(histories / "load.jsonl", "load") as load, Recorder(histories / "faults.jsonl", "faults") as faults:
         # Idempotency keys come from the seed: another one for each town on this system.
         town = Town(Target(crashing.url, crashing.jwt_secret, secrets.randbelow(2**31)), load)
-        scene = Scene(crashing, faults, lambda: list(town.open), lambda _order: None, lambda _on: None)
+        scene = Scene(crashing, faults, lambda: list(town.open), lambda _order: None, lambda _on: Future())
         crashes = Crashes(crashing, folder, scene)
         try:
             await town.begin()

@@ -54,10 +54,11 @@ ON_SHIFT = "SELECT courier_id FROM delivery.courier WHERE on_shift"
 
 @dataclass(frozen=True)
 class Seen:
-    """What was played, and what was in the kitchens before."""
+    """What was played, and what was in the kitchens before; api's allowances during the deadlines, and afterwards."""
 
     played: dict[str, Played]
     before: Stock
+    allowances: tuple[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +70,14 @@ def seen(running_stack: Stack) -> Seen:
     with couriers_of_our_own(running_stack):
         played = asyncio.run(by_people(running_stack))
         with running_stack.settings(ALLOWANCES=json.dumps(ALLOWANCES)):
+            short = allowances(running_stack)
             played |= asyncio.run(by_deadlines(running_stack))
-    return Seen(played, before)
+    return Seen(played, before, (short, allowances(running_stack)))
+
+
+def allowances(stack: Stack) -> str:
+    """Those that api was started with; empty for its own."""
+    return stack.environment("api-http").get("ALLOWANCES", "")
 
 
 @contextmanager
@@ -235,3 +242,8 @@ def test_couriers_are_free(stack: Stack, seen: Seen) -> None:
     busy = "SELECT courier_id, order_id FROM delivery.courier WHERE order_id = ANY(%s)"
     until(lambda: ask(stack, busy, ids) == [], 20, "couriers to be free")
     until(lambda: ask(stack, "SELECT FROM delivery.job WHERE order_id = ANY(%s) AND state <> 'CLOSED'", ids) == [], 20)
+
+
+def test_settings_are_as_before(stack: Stack, seen: Seen) -> None:
+    """A test can shorten the allowances for a while: they reach the services, and are taken back."""
+    assert seen.allowances == (json.dumps(ALLOWANCES), "")

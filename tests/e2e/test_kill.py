@@ -1,5 +1,8 @@
 """kill -9 of every process in turn while orders flow: nothing acknowledged is lost, repeated or charged twice.
 
+Among local processes our own services die in test_failpoints.py instead: all of them, at every named place, and the
+whole check is the judge. In containers, where the engine has to start them again, they die here.
+
 DEMAE_KILL_RATE is the orders a second (default: a modest rate, so that the test runs beside other work).
 """
 
@@ -15,24 +18,13 @@ from actors.people import Town
 from actors.report import ending
 from actors.town import Plan, play
 from ground.stack import Stack
+from ground.stack_local import LocalStack
 from tests.support.evidence import captures, versions
 
 RATE = float(os.environ.get("DEMAE_KILL_RATE", "5"))
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 4.0  # of arrivals around the kill
-PROCESSES = (
-    "edge",
-    "api-http",
-    "api-projector",
-    "payment",
-    "delivery",
-    "restaurant",
-    "notifier",
-    "keeper",
-    "connect",
-    "kafka",
-    "postgres",
-    "provider",
-)
+OTHERS = ("edge", "connect", "kafka", "postgres", "provider")
+SERVICES = ("api-http", "api-projector", "payment", "delivery", "restaurant", "notifier", "keeper")
 
 
 async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -67,9 +59,11 @@ async def orders_flow_while(stack: Stack, disturb: Callable[[], None]) -> list[S
 
 
 @pytest.mark.needs("kill", "processes", "database", "provider log")
-@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("process", [*OTHERS, *SERVICES])
 async def test_kill_loses_nothing(stack: Stack, process: str) -> None:
     """Every order ends delivered, its subscriber saw each version once, the provider charged once."""
+    if isinstance(stack, LocalStack) and process in SERVICES:
+        pytest.skip("dies in test_failpoints.py, at every named place")
     stories = await orders_flow_while(stack, lambda: stack.kill(process))
     await asyncio.to_thread(stack.wait_ready, process)
     assert [(story.order_id, ending(story), story.fault) for story in stories if ending(story) != "delivered"] == []

@@ -1,6 +1,5 @@
-"""The stack as the tests use it: what every runtime promises."""
+"""The stack as the tests use it: what every runtime promises. That of `settings` is in test_journeys.py."""
 
-import json
 import time
 
 import httpx
@@ -95,15 +94,6 @@ def test_services_end_promptly(stack: Stack) -> None:
         stack.start(name)
     stack.wait_ready()
     assert {name: seconds for name, seconds in took.items() if seconds > PROMPT_SECONDS} == {}
-
-
-@pytest.mark.needs("settings", "processes")
-def test_settings_reach_the_services(stack: Stack) -> None:
-    """A test can shorten the allowances; afterwards they are as before."""
-    short = json.dumps({"payment_timeout": 5})
-    with stack.settings(ALLOWANCES=short):
-        assert stack.environment("api-http")["ALLOWANCES"] == short
-    assert not stack.environment("api-http").get("ALLOWANCES")
 
 
 @pytest.mark.needs("processes")

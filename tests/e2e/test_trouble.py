@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -13,7 +14,9 @@ from actors.people import Town
 from actors.report import ending
 from actors.town import Plan, play
 from demae_client import UserErrors
+from ground.provider_faults import ProviderFaults
 from ground.stack import Stack
+from ground.waiting import until
 from tests.support.delivering import speak_as
 from tests.support.evidence import captures, refunds
 
@@ -25,7 +28,7 @@ WEATHER: Sequence[dict[str, float]] = (
     {"lose_answer": 0.2, "lose_request": 0.2, "error_after": 0.1},
     {"hang": 0.2, "hang_seconds": 6.0, "slow_ms": 200},
 )
-EACH_SECONDS = 4.0
+EACH_SECONDS, HIT_SECONDS = 4.0, 5.0
 SETTLED = {"REFUNDED", "RELEASED", "REFUND_FAILED"}
 
 
@@ -39,11 +42,19 @@ class Ended:
 
 
 async def rain(stack: Stack) -> None:
-    """All of the weather; then the sun, but for refunds."""
+    """All of the weather, each until it has hit somebody, too; then the sun, but for refunds."""
+    provider = stack.provider_faults
     for number, faults in enumerate(WEATHER):
-        await asyncio.to_thread(stack.provider_faults.set, seed=number, refuse_refunds=0.5, **faults)
+        await asyncio.to_thread(provider.set, seed=number, refuse_refunds=0.5, **faults)
         await asyncio.sleep(EACH_SECONDS)  # the length of the trouble is what is tested
-    await asyncio.to_thread(stack.provider_faults.set, refuse_refunds=0.5)
+        hit = partial(hits, provider, set(faults))
+        await asyncio.to_thread(until, hit, HIT_SECONDS, f"a call hit by {' '.join(faults)}")
+    await asyncio.to_thread(provider.set, refuse_refunds=0.5)
+
+
+def hits(provider: ProviderFaults, faults: set[str]) -> set[str]:
+    """Those of these faults that a call has met since they were set."""
+    return faults & set(provider.look()["done"])
 
 
 async def change_of_mind(stack: Stack, number: int) -> Ended:

@@ -11,6 +11,7 @@ from ground.stack import Stack
 from ground.stack_compose import ComposeStack
 from ground.stack_local import LocalStack
 from ground.stack_url import UrlStack
+from local import prepare
 from runtime.errors import Refusal
 from tests.support import runtimes
 
@@ -149,6 +150,34 @@ def test_unable_stack_skips_by_name(pytester: pytest.Pytester, monkeypatch: pyte
     result.assert_outcomes(passed=1, skipped=1, errors=1)
     result.stdout.fnmatch_lines(["runtime: what is at*", "*this stack has not: database, kill*"])
     result.stdout.fnmatch_lines(["*there is no ability fly*"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "java_missing", "ran"),
+    [("Compose", [], 0), ("Compose", ["Java 17 or newer is missing"], 1), ("Local", [], 1), ("Url", [], 1)],
+)
+def test_once_is_where_processes_run(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, kind: str, java_missing: list[str], ran: int
+) -> None:
+    """A test that one runtime is enough for runs in containers only when there is no other runtime for it."""
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
+    pytester.makeconftest(
+        f"""
+        from tests.conftest import *
+        from tests.e2e.conftest import once
+        from ground.stack_{kind.lower()} import {kind}Stack
+
+        @pytest.fixture(scope="session")
+        def running_stack():
+            class Fake({kind}Stack):
+                abilities = frozenset()
+            return Fake.__new__(Fake)
+        """
+    )
+    pytester.makepyfile("def test_one(once): ...")
+    monkeypatch.setattr(prepare, "java_missing", lambda: java_missing)
+    monkeypatch.setenv("RUNTIME", "local")
+    pytester.runpytest().assert_outcomes(passed=ran, skipped=1 - ran)
 
 
 @pytest.mark.parametrize("stack", [ComposeStack, LocalStack])
