@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Consumer
 
-from chaos.broker import Broker, BrokerError, Place, open_broker
+from chaos.broker import Broker, BrokerError, Headers, Place, open_broker
 from chaos.records import identified
 from chassis.topics import create_topics
 from ground.ports import free_port
@@ -84,6 +84,6 @@ def test_missing_broker_is_an_error() -> None:
 def test_record_without_an_id_has_no_repeat(broker: Broker, topic: str) -> None:
     """It would be one more poison that nobody has told of."""
     for number in range(3):
-        named = [("ce_id", str(number))] if number != 1 else [("ce_type", "order_created")]
+        named: Headers = [("ce_id", str(number))] if number != 1 else [("ce_type", "order_created")]
         _, partition, _ = broker.put(topic, "o-1", b"%d" % number, named)
     assert [one.value() for one in identified(broker.youngest(Place(topic, partition), 10))] == [b"0", b"2"]
