@@ -5,7 +5,23 @@ from collections.abc import Sequence
 import pytest
 
 from check import facts as f
-from tests.support.forgery import CANCELLED, DELIVERED, PARTITION, UNPAID, Break, Forgery, Step, broken, sound
+from check.judge import of_case
+from check.world import World
+from tests.support.forgery import (
+    CANCELLED,
+    DELIVERED,
+    NOW,
+    PARTITION,
+    POISONED,
+    UNPAID,
+    Break,
+    Forgery,
+    Step,
+    broken,
+    case,
+    sound,
+    world,
+)
 from tests.unit.test_check_rules import leave_open, settlement_not_folded
 
 
@@ -56,3 +72,51 @@ def test_repeated_poison_is_no_fact() -> None:
     forged.inject("discarded")
     forged.repeat(900)
     assert broken(forged) == {}
+
+
+def left(*rows: f.ParkedRow) -> Forgery:
+    """An order whose poison somebody has decided about, and what api still has of it."""
+    forged = sound()
+    forged.inject("released")
+    forged.add(*rows)
+    return forged
+
+
+def row(offset: int, state: str, decided: float | None = None) -> f.ParkedRow:
+    """Parked an hour ago."""
+    return f.ParkedRow("api", "orders.events", PARTITION, offset, None, state, "no JSON", 1, NOW - 3600, decided)
+
+
+def undrained(offset: int) -> World:
+    """With what the tables say at the end of looking."""
+    return world(undrained=frozenset({("api", "orders.events", PARTITION, offset)}))
+
+
+LONG_AGO, JUST_NOW = NOW - 70, NOW - 50
+
+
+def test_released_key_that_stays_is_red() -> None:
+    """I11: nobody does what was decided; or what stood behind a head that is gone does not follow."""
+    assert set(broken(left(row(POISONED, "released", LONG_AGO)), undrained(POISONED))) == {"I11"}
+    assert set(broken(left(row(600, "behind"), row(601, "behind")), undrained(600))) == {"I11"}
+
+
+def test_key_under_way_is_green() -> None:
+    """What was decided a moment ago, what goes on while it is looked at, and what waits for a person."""
+    assert broken(left(row(POISONED, "released", JUST_NOW)), undrained(POISONED)) == {}
+    assert broken(left(row(600, "behind"), row(601, "behind")), undrained(601)) == {}
+    assert broken(left(row(POISONED, "head"), row(600, "behind")), undrained(600)) == {}
+
+
+def test_parked_event_is_not_settled() -> None:
+    """I11: where all must be settled nothing is left, whoever it waits for; each key is told of once."""
+    found = broken(left(row(POISONED, "head"), row(600, "behind")), world(all_settled=True))
+    assert found == {"I11": [f"api still has orders.events {PARTITION}@{POISONED} parked"]}
+
+
+def test_each_head_without_a_key_is_told_of() -> None:
+    """I11: nothing waits behind a record without a key, so the next one is not behind it."""
+    heads = [row(offset, "head") for offset in (700, 701)]
+    poison = [f.Poisoned("null_key", "orders.events", PARTITION, one.offset, None, "", "", ("api",)) for one in heads]
+    nobody = case(Forgery([*heads, *poison]), name="")
+    assert len(list(of_case(nobody, world(all_settled=True)))) == 2

@@ -136,6 +136,7 @@ class ParkedRow(Fact, frozen=True):
     error: str
     attempts: int
     at: float
+    decided: float | None = None
 
 
 class Charge(Fact, frozen=True):

@@ -61,7 +61,7 @@ def look(place: where.Where, wanted: Wanted, folder: Path, tell: Tell) -> Eviden
             world.begins, world.ends = before
             _read_topics(reader, world, wanted, spill, tell)
     _sources(place, wanted, world, spill, folder, tell)
-    _positions(place, world)
+    _look_again(place, world)
     return Evidence(world, spill)
 
 
@@ -158,14 +158,14 @@ def _sources(place: where.Where, wanted: Wanted, world: World, spill: Spill, fol
     world.sources |= {"keeper"} if world.keeper else set()
 
 
-def _positions(place: where.Where, world: World) -> None:
-    """Again at the end, for a moment: who has not come to the ends that there were at the beginning?"""
+def _look_again(place: where.Where, world: World) -> None:
+    """At the end, for a moment: who has not come to the ends that there were at the beginning, or lets keys wait?"""
     deadline = time.monotonic() + CAUGHT_UP_SECONDS
     with tables.live(place.database) as seen:
         world.slot = seen.slot()
         while True:
-            world.later_positions = seen.positions()
-            if time.monotonic() > deadline or not _behind(world):
+            world.later_positions, world.undrained = seen.positions(), seen.undrained()
+            if time.monotonic() > deadline or not (_behind(world) or world.undrained):
                 return
             time.sleep(0.5)
 

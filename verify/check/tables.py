@@ -17,6 +17,8 @@ from check.spill import Spill
 Connection = psycopg.Connection[tuple[Any, ...]]
 Place = tuple[str, str, int]
 """(service, topic, partition)."""
+At = tuple[str, str, int, int]
+"""(consumer, topic, partition, offset)."""
 
 # With these a row of one text column comes as it is: JSON holds no control character.
 RAW = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')")
@@ -61,7 +63,8 @@ FROM {table} WHERE topic <> 'ticks' AND ({everything} OR (topic = 'orders.events
 PARKED = """
 SELECT (CASE topic WHEN 'orders.events' THEN 'order/' ELSE topic || '/' END)
   || regexp_replace(key, '[\\x01-\\x1f]', '\ufffd', 'g') || E'\\tQ\\t'
-  || json_build_array(consumer, topic, partition, "offset", event_id, state, error, attempts, extract(epoch FROM at))
+  || json_build_array(consumer, topic, partition, "offset", event_id, state, error, attempts, extract(epoch FROM at),
+  extract(epoch FROM decided))
 FROM {table} WHERE {everything} OR (topic = 'orders.events' AND key BETWEEN {since} AND {until})
 """
 
@@ -70,6 +73,14 @@ SELECT (CASE topic WHEN 'orders.events' THEN 'order/' ELSE topic || '/' END)
   || regexp_replace(key, '[\\x01-\\x1f]', '\ufffd', 'g') || E'\\tR\\t'
   || json_build_array('discarded', consumer, topic, partition, "offset")
 FROM {table} WHERE {everything} OR (topic = 'orders.events' AND key BETWEEN {since} AND {until})
+"""
+
+# First rows of keys that may go on: no person is waited for. (Without a key nothing waits behind a head.)
+UNDRAINED = """
+SELECT consumer, topic, partition, "offset" FROM (
+  SELECT DISTINCT ON (consumer, topic, partition, key) consumer, topic, partition, "offset", state FROM {table}
+  WHERE key <> '' OR state <> 'head' ORDER BY consumer, topic, partition, key, "offset") AS first
+WHERE state <> 'head'
 """
 
 OF_SERVICES: tuple[tuple[LiteralString, str], ...] = ((OUTBOX, "outbox"), (PARKED, "parked"), (DISCARDED, "discarded"))
@@ -170,6 +181,13 @@ class Tables:
             rows = self._db.execute(sql.SQL(POSITIONS).format(table=sql.Identifier(service, "position")))
             found |= {(service, topic, partition): following for topic, partition, following in rows}
         return found
+
+    def undrained(self) -> frozenset[At]:
+        """The first parked rows of keys that may go on."""
+        found: set[At] = set()
+        for service in self.services:
+            found |= set(self._db.execute(sql.SQL(UNDRAINED).format(table=sql.Identifier(service, "parked"))))
+        return frozenset(found)
 
     def stock(self) -> dict[tuple[str, str], int]:
         """(Restaurant, dish) → how many are left."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 from check import contract
 from check.clients import Histories, of_one
 from check.facts import Event
-from check.tables import Range, Slot
+from check.tables import At, Range, Slot
 from check.topics import Ends, Tick
 
 STANDSTILL_SECONDS = 5.0  # between two ticks: the log stood
@@ -31,6 +31,8 @@ class World:
     """(Service, topic, partition) → what it had read in the snapshot."""
     later_positions: Mapping[tuple[str, str, int], int] = field(default_factory=dict)
     """The same at the end of looking."""
+    undrained: frozenset[At] = frozenset()
+    """First parked rows, at the end of looking, of keys that wait for nobody."""
     ends: Ends = field(default_factory=dict)
     """Of the partitions before the snapshot."""
     begins: Ends = field(default_factory=dict)
