@@ -25,6 +25,7 @@ from api.events import (
     PaymentRefunded,
     PaymentReleased,
     Reason,
+    RefundFailed,
 )
 from check import facts as f
 from check.case import Case
@@ -62,6 +63,7 @@ CANCELLED: Sequence[Step] = (
     ("api", OrderCancelled(Reason.CUSTOMER)),
     ("payment", PaymentRefunded(TOTAL, "EUR")),
 )
+NOT_REFUNDED: Sequence[Step] = (*CANCELLED[:-1], ("payment", RefundFailed("charge_disputed")))
 UNPAID: Sequence[Step] = (
     ("api", CREATED),
     ("payment", PaymentFailed(1, "card_declined")),
@@ -179,7 +181,9 @@ def _outside(made: Forgery, order: Order, steps: Sequence[Step]) -> None:
     if PaymentCompleted in kinds:
         made.add(f.Charge(BEGAN + 1.5, "payment_intent.succeeded", "pi_1", TOTAL, "/confirm", 200))
     if PaymentRefunded in kinds:
-        made.add(f.Charge(BEGAN + 5.5, "refund.created", "pi_1", TOTAL, "/refunds", 200))
+        made.add(f.Charge(BEGAN + 5.5, "refund.created", "pi_1", TOTAL, "/v1/refunds", 200))
+    if RefundFailed in kinds:
+        made.add(f.Charge(BEGAN + 5.5, "request.refused", "pi_1", 0, "/v1/refunds", 400))
     made.add(
         called("placeOrder", 1, 2, key="key-0001", wish="w1", version=1),
         f.Watched(0, 7, "ada", "customer", 0, "ws", BEGAN + 1, BEGAN + len(steps) + 1, "complete", listed=False),

@@ -15,6 +15,7 @@ from tests.support.forgery import (
     BEGAN,
     CANCELLED,
     DELIVERED,
+    NOT_REFUNDED,
     NOW,
     ORDER,
     PARTITION,
@@ -34,7 +35,11 @@ CAPTURED = f.Charge(BEGAN + 1.6, "payment_intent.succeeded", "pi_1", TOTAL, "/co
 REFUNDED = f.Charge(BEGAN + 6.0, "refund.created", "pi_1", TOTAL, "/refunds", 200)
 
 
-@pytest.mark.parametrize("steps", [DELIVERED, CANCELLED, UNPAID], ids=["delivered", "cancelled", "unpaid"])
+@pytest.mark.parametrize(
+    "steps",
+    [DELIVERED, CANCELLED, NOT_REFUNDED, UNPAID],
+    ids=["delivered", "cancelled", "not refunded", "unpaid"],
+)
 def test_sound_evidence_is_green(steps: Sequence[Step]) -> None:
     """Nothing is broken about an order that went as it should."""
     assert broken(sound(steps)) == {}
@@ -203,6 +208,10 @@ BREAKS: dict[str, tuple[Sequence[Step], Break, set[str]]] = {
     "money kept": (CANCELLED, dropped(lambda made: made.of(f.Charge)[1]), {"I1"}),
     "more went back": (CANCELLED, added(REFUNDED), {"I1"}),
     "captured though released": (UNPAID, added(CAPTURED), {"I1"}),
+    "released though captured": (UNPAID, added(CAPTURED, REFUNDED), {"I1"}),
+    "refunded though never charged": (CANCELLED, lambda made: made.drop(*made.of(f.Charge)), {"I1"}),
+    "refund not refused": (NOT_REFUNDED, dropped(lambda made: made.of(f.Charge)[1]), {"I1"}),
+    "refund refused and made": (NOT_REFUNDED, added(REFUNDED), {"I1"}),
     "nobody's order charged": (DELIVERED, charge_nobody, {"I1"}),
     # I2
     "acknowledged and lost": (DELIVERED, forget_order, {"I2"}),
@@ -210,6 +219,7 @@ BREAKS: dict[str, tuple[Sequence[Step], Break, set[str]]] = {
     "hangs": (DELIVERED, hang, {"I2"}),
     "waits for nothing": (DELIVERED, lambda made: leave_open(made, None), {"I2"}),
     "never settled": (CANCELLED, never_settled, {"I2"}),
+    "settled, and nobody told": (CANCELLED, without_settlement, {"I2"}),
     # I3
     "no key": (DELIVERED, dropped(lambda made: made.of(f.Placement)[0]), {"I3"}),
     "two keys": (DELIVERED, added(f.Placement("ada", "key-0002", BEGAN)), {"I3"}),

@@ -18,6 +18,8 @@ OPEN = ("PLACED", "PAID", "COURIER_ASSIGNED", "ACCEPTED", "READY", "PICKED_UP")
 DELIVERED, CANCELLED = "DELIVERED", "CANCELLED"
 SETTLEMENTS = {"REFUNDED": "payment_refunded", "RELEASED": "payment_released", "REFUND_FAILED": "refund_failed"}
 """Payment status of a settled cancelled order → the event that says so."""
+SETTLING = frozenset(SETTLEMENTS.values())
+"""The events that say what became of a cancelled order's money."""
 
 STEPS: Mapping[tuple[str, str], str] = {
     ("", "order_created"): "PLACED",

@@ -9,7 +9,6 @@ from check.documents import Document
 from check.facts import Event
 from check.world import World
 
-SETTLING = frozenset(contract.SETTLEMENTS.values())
 RETOLD = frozenset({"deadline_passed"})  # may be asked again
 NAMED_BY = {"payment_failed": "attempt", "payment_retry_requested": "attempt", "delivery_assigned": "n"}
 """What tells one such fact of an order from the next."""
@@ -21,7 +20,7 @@ def once(case: Case, _world: World) -> Iterator[Breach]:
     for (kind, which), times in Counter(_identity(case, event) for event in told).items():
         if times > 1:
             yield Breach("I7", case.id, f"{kind}{which} was emitted {times} times, under different ids")
-    settlements = [event.type for event in told if event.type in SETTLING]
+    settlements = [event.type for event in told if event.type in contract.SETTLING]
     now = case.now
     if now is not None and now.status == contract.DELIVERED and settlements:
         yield Breach("I7", case.id, f"it was delivered, and {settlements[0]} was emitted")
@@ -32,7 +31,7 @@ def once(case: Case, _world: World) -> Iterator[Breach]:
 
 
 def _identity(case: Case, event: Event) -> tuple[str, str]:
-    if event.type in SETTLING:
+    if event.type in contract.SETTLING:
         return "a settlement", ""
     member = NAMED_BY.get(event.type)
     if member is None:
@@ -103,7 +102,7 @@ def _worked_on(case: Case, close: Event) -> Iterator[str]:
     verdict = next((e for e in case.of_type("order_accepted", "items_out_of_stock") if e.source == "restaurant"), None)
     if work is not None and work > end and verdict is not None:
         yield f"restaurant worked on a closed order ({verdict.type}): its courier came only behind its end"
-    settled = next((place[event.id] for event in case.of_type(*SETTLING)), len(place))
+    settled = next((place[event.id] for event in case.of_type(*contract.SETTLING)), len(place))
     for event in case.of_type("payment_completed", "payment_failed"):
         if place[event.id] > settled:
             yield f"payment said {event.type} after it had settled the order"

@@ -54,10 +54,13 @@ def _open(case: Case, world: World) -> str | None:
 
 
 def _unsettled(case: Case, now: Document, world: World) -> str | None:
-    """Payment has read the end, and neither settled it nor is about to."""
+    """Payment has read the end, and neither told what became of the money nor is about to."""
     close, row = case.close, case.payment
-    if close is None or not world.has_read("payment", close) or (row is not None and (row.due or row.settled)):
+    told = {written.type for written in case.outbox} | {event.type for event in case.events}
+    if close is None or not world.has_read("payment", close) or told & contract.SETTLING or (row and row.due):
         return None
+    if row and row.settled:
+        return f"it is cancelled, payment has {row.settled} it, and told nobody"
     return f"it is cancelled, its payment {now.payment.status}, and nobody is about to settle it"
 
 

@@ -9,7 +9,8 @@ from check.facts import Charge
 from check.rules import MARGIN
 from check.world import World
 
-CAPTURED, REFUNDED = "payment_intent.succeeded", "refund.created"
+CAPTURED, REFUNDED, REFUSED = "payment_intent.succeeded", "refund.created", "request.refused"
+REFUNDS = "/refunds"  # how the path ends where a refund is asked for
 
 
 def charged(case: Case, world: World) -> Iterator[Breach]:
@@ -33,7 +34,11 @@ def _wrong(case: Case, world: World, captures: list[Charge], refunds: list[Charg
     elif now.status == contract.DELIVERED:
         yield from _delivered(now, captures, refunds)
     elif now.status == contract.CANCELLED:
-        yield from _cancelled(now, captures, refunds)
+        kept = _sum(captures) - _sum(refunds)
+        if kept < 0:
+            yield f"{-kept} more went back than was captured"
+        if now.settled:
+            yield from _settled(case, now.payment.status, captures, refunds)
     elif any(line.at < before for line in refunds):
         yield f"money went back while the order is {now.status}"
 
@@ -47,13 +52,21 @@ def _delivered(now: Document, captures: list[Charge], refunds: list[Charge]) -> 
         yield f"it was delivered, and {_amounts(refunds)} went back"
 
 
-def _cancelled(now: Document, captures: list[Charge], refunds: list[Charge]) -> Iterator[str]:
+def _settled(case: Case, said: str, captures: list[Charge], refunds: list[Charge]) -> Iterator[str]:
+    """What was said to have become of a cancelled order's money, against what did."""
     kept = _sum(captures) - _sum(refunds)
-    if kept < 0:
-        yield f"{-kept} more went back than was captured"
-    # A refund that the provider refuses is for a person to settle: declared by REFUND_FAILED.
-    if kept > 0 and now.settled and now.payment.status != "REFUND_FAILED":
-        yield f"it is cancelled and {now.payment.status}, and the provider still holds {kept}"
+    if said == "REFUND_FAILED":
+        # A refund that the provider refuses is for a person to settle.
+        if not any(line.type == REFUSED and line.path.endswith(REFUNDS) for line in case.charges):
+            yield "it is REFUND_FAILED, and the provider refused no refund"
+        elif refunds:
+            yield f"it is REFUND_FAILED, although {_amounts(refunds)} went back"
+    elif kept > 0:
+        yield f"it is cancelled and {said}, and the provider still holds {kept}"
+    elif said == "RELEASED" and captures:
+        yield f"it is RELEASED, although {_amounts(captures)} was captured, and went back"
+    elif said == "REFUNDED" and not captures:
+        yield "it is REFUNDED, and the provider captured nothing"
 
 
 def _sum(lines: list[Charge]) -> int:
