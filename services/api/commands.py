@@ -26,6 +26,7 @@ from api.domain import (
     check_stock,
     decide,
     evolve,
+    steps,
     unknown_item,
 )
 from api.events import Fact, StockSet
@@ -162,12 +163,8 @@ class Commands:
 
     async def _write(self, db: AsyncTransaction, order: Order, facts: list[Fact], trace: str | None) -> Order | None:
         """Writes all that follows from a command, or nothing; None when somebody was faster."""
-        told, after = [], order
-        for fact in facts:
-            before, after = after, evolve(after, fact)
-            told.append(Told(new_id(), fact, None if after is before else after))
-        written = await mutations.advance(db, order.version, told, self._allowances, trace)
-        return after if written else None
+        told = [Told(new_id(), fact, made) for fact, made in steps(order, facts)]
+        return await mutations.advance(db, order.version, told, self._allowances, trace)
 
     async def set_stock(self, restaurant_id: str, stock: StockSet, trace: str | None) -> Refused | None:
         """The restaurant has so many of an item now; the refusal when it has no such item. One round trip."""

@@ -31,6 +31,7 @@ from api.order import (
     evolve,
     replay,
     settled,
+    steps,
     waiting_for,
 )
 from api.placing import Line, Place, Restaurant, check_method, check_request, placed
@@ -62,6 +63,7 @@ __all__ = [
     "evolve",
     "replay",
     "settled",
+    "steps",
     "unknown_item",
     "waiting_for",
 ]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from api import meters, store
-from api.domain import Order, decide, evolve
+from api.domain import Order, decide, evolve, steps
 from api.events import TYPES, Fact, MenuPublished, Tick
 from api.store import Allowances, Cause, Version
 from chassis.consumer import Batch
@@ -81,17 +81,17 @@ def fold(folding: Folding, event: Received) -> None:
 
 def fold_fact(folding: Folding, event: Received, fact: Fact) -> None:
     """Folds the fact first, then what the aggregate answers to it."""
-    order = _order(folding, event)
-    after = evolve(order, fact)
-    if after is not order:
-        folding.versions.append(Version(fact, after, Cause(event.id, event.traceparent), event.at))
-    for own in decide(after, fact):
+    before = _order(folding, event)
+    order = evolve(before, fact)
+    if order is not before:
+        folding.versions.append(Version(fact, order, Cause(event.id, event.traceparent), event.at))
+    for own, made in steps(order, decide(order, fact)):
         answer = Event("orders.events", event.key, TYPES[type(own)], own, traceparent=event.traceparent)
-        before, after = after, evolve(after, own)
         folding.sent.append(answer)
-        if after is not before:
-            folding.versions.append(Version(own, after, Cause(answer.id, event.traceparent), None))
-    folding.orders[event.key] = after
+        if made is not None:
+            folding.versions.append(Version(own, made, Cause(answer.id, event.traceparent), None))
+            order = made
+    folding.orders[event.key] = order
 
 
 def _order(folding: Folding, event: Received) -> Order:

@@ -138,8 +138,8 @@ async def place(
 
 async def advance(
     db: AsyncTransaction, was: int, told: Sequence[Told], allowances: Allowances, trace: str | None
-) -> bool:
-    """Writes what follows for an order, one version at least; False: nothing was written, as it has left `was`."""
+) -> Order | None:
+    """Writes what follows, one version at least; -> the last one; None: it has left `was`, nothing was written."""
     last = [one.made for one in told if one.made][-1]
     values = {
         "order": last.id,
@@ -151,9 +151,11 @@ async def advance(
         "trace": trace,
     }
     if len(told) > 1:
-        return await _write(db, ADVANCE_BY_SEVERAL, values | {"told": text([_row(one) for one in told])})
+        several = values | {"told": text([_row(one) for one in told])}
+        return last if await _write(db, ADVANCE_BY_SEVERAL, several) else None
     (one,) = told
-    return await _write(db, ADVANCE, values | {"event": one.id, "type": TYPES[type(one.fact)], "data": text(one.fact)})
+    single = values | {"event": one.id, "type": TYPES[type(one.fact)], "data": text(one.fact)}
+    return last if await _write(db, ADVANCE, single) else None
 
 
 def _row(one: Told) -> dict[str, Any]:

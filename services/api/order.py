@@ -3,7 +3,7 @@
 No change of the document, no version: `evolve` then returns the very order it was given.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -212,15 +212,17 @@ def _detailed(order: Order, fact: Fact) -> Order:
     return order
 
 
-def advance(order: Order, facts: Iterable[Fact]) -> list[tuple[Fact, Order]]:
-    """Evolves fact by fact; one entry for every version made, oldest first."""
-    made = []
+def steps(order: Order, facts: Iterable[Fact]) -> Iterator[tuple[Fact, Order | None]]:
+    """Evolves fact by fact; with each the version that it made, None where it left the order as it was."""
     for fact in facts:
         after = evolve(order, fact)
-        if after is not order:
-            made.append((fact, after))
-            order = after
-    return made
+        yield fact, None if after is order else after
+        order = after
+
+
+def advance(order: Order, facts: Iterable[Fact]) -> list[tuple[Fact, Order]]:
+    """The versions that the facts make, oldest first."""
+    return [(fact, made) for fact, made in steps(order, facts) if made is not None]
 
 
 def replay(order_id: str, facts: Iterable[Fact]) -> Order:

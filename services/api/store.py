@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from api.codec import fact_of, order_of, text
+from api.codec import order_of, text
 from api.domain import Order, waiting_for
 from api.events import TYPES, Fact, MenuPublished, Reason
 from chassis.database import Transaction
@@ -83,8 +83,6 @@ OVERDUE = """
 SELECT k, k - (SELECT min(due_tick) FROM orders WHERE due_tick IS NOT NULL) FROM clock
 """
 
-HISTORY = "SELECT type, data, payload FROM journal WHERE order_id = %s::uuid ORDER BY version"
-
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -155,8 +153,3 @@ def overdue(tx: Transaction) -> tuple[int, int | None]:
     """The clock, and the ticks since the oldest wait used up its allowance (negative: until it does)."""
     (row,) = tx.execute(OVERDUE)
     return row[0], row[1]
-
-
-def history(tx: Transaction, order_id: str) -> list[tuple[Fact, str]]:
-    """The order's facts with the document each of them made, from version 1: what `replay` folds."""
-    return [(fact_of(kind, data), document) for kind, data, document in tx.execute(HISTORY, (order_id,))]
