@@ -4,6 +4,7 @@ import pytest
 
 from api.events import DeadlinePassed, OrderCancelled, PaymentCompleted, PaymentRefunded, Reason
 from chassis.kafka import Place
+from check import contract
 from check import facts as f
 from check.clients import Fault, Histories
 from check.judge import of_case
@@ -55,10 +56,33 @@ def test_keeper_without_alarm_is_red() -> None:
 
 def test_stalled_consumer_is_red() -> None:
     """I10: a consumer that did not move while there was something to read stands still; one that moved is busy."""
-    where = ("payment", "orders.events", PARTITION)
-    ends = {Place("orders.events", PARTITION): 900}
-    assert set(broken_around(world(ends=ends, positions={where: 17}, later_positions={where: 17}))) == {"I10"}
-    assert broken_around(world(ends=ends, positions={where: 17}, later_positions={where: 400})) == {}
+    assert read_to(17, 17) == {"I10": [f"it stands still at orders.events {PARTITION}@17; the log went on to 900"]}
+    assert read_to(17, 400) == {}
+    assert read_to(None, 17) == {}
+
+
+def test_consumer_that_never_began_is_red() -> None:
+    """I10: who never got a partition has no position in it, and owes all that it holds; an empty one is nobody's."""
+    never = f"it has never begun at orders.events {PARTITION}@0; the log went on to 900"
+    assert read_to(None, None) == {"I10": [never]}
+    assert read_to(None, None, begins=900) == {}
+
+
+def test_everybody_who_reads_a_topic_is_known() -> None:
+    """By the catalogue; of the journal each notifier reads all, and keeps no place."""
+    assert contract.readers("orders.events") == {"api", "delivery", "payment", "restaurant"}
+    assert contract.readers("restaurants.events") == {"api", "restaurant"}
+    assert (contract.readers("couriers.events"), contract.readers("ticks")) == ({"delivery"}, {"api"})
+    assert contract.readers("orders.journal") == set()
+
+
+def read_to(before: int | None, after: int | None, begins: int = 0) -> dict[str, list[str]]:
+    """What is broken when payment, of all who read this partition, has come so far; None: it has no position."""
+    place, looks = Place("orders.events", PARTITION), []
+    for at in (before, after):
+        positions = {(who, *place): 900 for who in ("api", "delivery", "restaurant")}
+        looks.append(positions if at is None else positions | {("payment", *place): at})
+    return broken_around(world(ends={place: 900}, begins={place: begins}, positions=looks[0], later_positions=looks[1]))
 
 
 def faults(*those: Fault) -> Histories:

@@ -108,6 +108,13 @@ def consumers() -> Mapping[str, tuple[str, ...]]:
     return {event["event"]: tuple(event["consumers"]) for event in _catalogue()["events"]}
 
 
+@cache
+def readers(topic: str) -> frozenset[str]:
+    """Who handles any of the topic's events, from its beginning. (The keeper reads what it has just written.)"""
+    events = [event for event in _catalogue()["events"] if event["topic"] == topic]
+    return frozenset(who for event in events for who in event["consumers"]) - {"keeper"}
+
+
 def handled_by(event: str, source: str) -> tuple[str, ...]:
     """Who handles a record of this type and source: nobody reads its own words again, but for api's deadlines."""
     return tuple(one for one in consumers().get(event, ()) if one != source or event == "deadline_passed")

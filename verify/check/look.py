@@ -165,10 +165,6 @@ def _look_again(place: where.Where, world: World) -> None:
         world.slot = seen.slot()
         while True:
             world.later_positions, world.undrained = seen.positions(), seen.undrained()
-            if time.monotonic() > deadline or not (_behind(world) or world.undrained):
+            if time.monotonic() > deadline or not (any(world.behind()) or world.undrained):
                 return
             time.sleep(0.5)
-
-
-def _behind(world: World) -> bool:
-    return any(at < world.ends.get(Place(*key[1:]), 0) for key, at in world.later_positions.items())

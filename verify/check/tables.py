@@ -85,7 +85,11 @@ WHERE state <> 'head'
 
 OF_SERVICES: tuple[tuple[LiteralString, str], ...] = ((OUTBOX, "outbox"), (PARKED, "parked"), (DISCARDED, "discarded"))
 
-SCHEMAS = "SELECT schemaname FROM pg_publication_tables WHERE pubname = 'demae' AND tablename = 'outbox' ORDER BY 1"
+# By their tables, not by the publication: an outbox that has fallen out of that is looked at all the more.
+SCHEMAS = """
+SELECT schemaname FROM pg_tables WHERE tablename IN ('outbox', 'parked', 'discarded', 'position')
+GROUP BY 1 HAVING count(*) = 4 ORDER BY 1
+"""
 OLDEST = "SELECT min(seq), extract(epoch FROM min(at))::float8 FROM {table}"
 POSITIONS = "SELECT topic, partition, next FROM {table}"
 STOCK = "SELECT restaurant_id, item_id, quantity FROM restaurant.stock"

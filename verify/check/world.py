@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from chassis.kafka import Place
 from check import contract
 from check.clients import Histories, of_one
 from check.facts import Event
@@ -64,6 +65,15 @@ class World:
             "standstill": any(later.at - sooner.at > STANDSTILL_SECONDS for sooner, later in pairwise(self.ticks)),
         }
         return frozenset(name for name, some in there.items() if some)
+
+    def behind(self) -> Iterator[tuple[str, Place, int]]:
+        """Who had not come to an end by the end of looking, where, and how far it was: without a position, nowhere."""
+        for place, end in self.ends.items():
+            known = {key[0] for key in self.later_positions if key[1:] == place}
+            for service in sorted(known | (contract.readers(place.topic) & set(self.services))):
+                at = self.later_positions.get((service, *place), self.begins.get(place, 0))
+                if at < end:
+                    yield service, place, at
 
     def has_read(self, service: str, event: Event) -> bool:
         """Whether the service had handled (or parked) this record when the tables were read."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from chassis.kafka import Place
 from check import contract
 from check.case import Breach, Case
 from check.facts import ParkedRow, Poisoned
@@ -57,7 +56,9 @@ def _places(poison: Poisoned) -> Iterator[At]:
 
 def stalled(world: World) -> Iterator[Breach]:
     """I10: nobody stands before a record that was there when looking began."""
-    for (service, topic, partition), at in world.later_positions.items():
-        end = world.ends.get(Place(topic, partition), 0)
-        if at < end and at == world.positions.get((service, topic, partition)):
-            yield Breach("I10", service, f"it stands still at {topic} {partition}@{at}; the log went on to {end}")
+    for service, place, at in world.behind():
+        where = f"{place.topic} {place.partition}@{at}; the log went on to {world.ends[place]}"
+        if (service, *place) not in world.later_positions:
+            yield Breach("I10", service, f"it has never begun at {where}")
+        elif at == world.positions.get((service, *place)):
+            yield Breach("I10", service, f"it stands still at {where}")
