@@ -85,7 +85,7 @@ def test_standstill_is_listed_and_ended(counting: Counting, fake: FakeWorld) -> 
         assert told(counting, "resume", "counting").exit_code == 0
         until(lambda: counting.parked() == [("a", "head")])
         assert consumer.ready() is None
-        until(lambda: "stands still" not in told(counting, "list").output)
+        assert "stands still" not in told(counting, "list").output
     assert isinstance(told(counting, "resume", "counting").exception, CommandError)
 
 

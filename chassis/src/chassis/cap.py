@@ -45,10 +45,12 @@ def check(tx: Transaction, consumer: str, cap: Cap) -> None:
         )
 
 
+# Who has told before and is let go on leaves no newer trace: whoever looks then is told that nobody stands.
 TELL = """
-INSERT INTO stopped AS s (consumer, reason) VALUES (%s, %s)
-ON CONFLICT (consumer) DO UPDATE SET reason = excluded.reason, seen = now(),
-  since = CASE WHEN s.seen < now() - interval '10 seconds' THEN now() ELSE s.since END
+INSERT INTO stopped AS s (consumer, reason) VALUES (%(consumer)s, %(reason)s)
+ON CONFLICT (consumer) DO UPDATE SET reason = excluded.reason,
+  seen = CASE WHEN %(again)s AND s.resumed > s.seen THEN s.seen ELSE now() END,
+  since = CASE WHEN s.seen < now() - interval '10 seconds' OR s.resumed > s.seen THEN now() ELSE s.since END
 RETURNING now(), resumed
 """
 
@@ -67,7 +69,8 @@ class Standstill:
 
     def resumed(self, tx: Transaction) -> bool:
         """Tell the database, for people who look; -> whether one of them let it go on. Then it stands no more."""
-        row = tx.execute(TELL, [self._consumer, self.reason]).fetchone()
+        said = {"consumer": self._consumer, "reason": self.reason, "again": self._since is not None}
+        row = tx.execute(TELL, said).fetchone()
         now, resumed = row if row is not None else (None, None)
         self._since = self._since or now
         if resumed is None or self._since is None or resumed <= self._since:
