@@ -90,9 +90,13 @@ SCHEMAS = """
 SELECT schemaname FROM pg_tables WHERE tablename IN ('outbox', 'parked', 'discarded', 'position')
 GROUP BY 1 HAVING count(*) = 4 ORDER BY 1
 """
-OLDEST = "SELECT min(seq), extract(epoch FROM min(at))::float8 FROM {table}"
+# An outbox that is empty may have been pruned to its end.
+OLDEST = """
+SELECT coalesce(min(seq), 2), extract(epoch FROM coalesce(min(at), clock_timestamp()))::float8 FROM {table}
+"""
 POSITIONS = "SELECT topic, partition, next FROM {table}"
-STOCK = "SELECT restaurant_id, item_id, quantity FROM restaurant.stock"
+# Of dishes that no kitchen has counted since they were planted.
+STOCK = "SELECT restaurant_id, item_id, quantity FROM restaurant.stock WHERE counted_at IS NULL"
 NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 CLOCK = "SELECT k FROM api.clock"
 SLOT = """
@@ -170,11 +174,11 @@ class Tables:
         return int(self._one(CLOCK)[0])
 
     def oldest(self) -> Mapping[str, float]:
-        """Service → the time of its oldest outbox row, where older ones have been pruned."""
+        """Service → the time of its oldest outbox row, where older ones have been (or may have been) pruned."""
         found = {}
         for service in self.services:
             seq, at = self._one(sql.SQL(OLDEST).format(table=sql.Identifier(service, "outbox")))
-            if seq is not None and seq > 1:
+            if seq > 1:
                 found[service] = float(at)
         return found
 
@@ -194,7 +198,7 @@ class Tables:
         return frozenset(found)
 
     def stock(self) -> dict[tuple[str, str], int]:
-        """(Restaurant, dish) → how many are left."""
+        """(Restaurant, dish) → how many are left, where nobody but orders has changed it."""
         return {(restaurant, item): quantity for restaurant, item, quantity in self._db.execute(STOCK)}
 
     def slot(self) -> Slot | None:

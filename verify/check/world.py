@@ -42,7 +42,7 @@ class World:
     """Service → the time before which its outbox rows have been forgotten."""
     ticks: Sequence[Tick] = ()
     stock: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """(Restaurant, dish) → how many were left in the snapshot."""
+    """(Restaurant, dish) → how many were left in the snapshot, where no kitchen has counted."""
     slot: Slot | None = None
     keeper: Mapping[str, float] = field(default_factory=dict)
     """The keeper's metrics, where they could be had."""
