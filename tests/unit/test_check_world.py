@@ -175,6 +175,13 @@ def test_deadline_in_a_standstill_is_red() -> None:
     assert broken(timed_out(181 + 150), stood) == {}
 
 
+@pytest.mark.parametrize(("stood", "red"), [(40, True), (25, False)])
+def test_projector_may_have_been_behind(stood: float, red: bool) -> None:
+    """I15: ticks that it had still to read when the wait began count; there are half a minute of them at most."""
+    around = world(ticks=ticking((BEGAN + 10, BEGAN + 10 + stood)))
+    assert ("I15" in broken(timed_out(181), around)) is red
+
+
 def test_deadline_is_measured_by_what_was_set() -> None:
     """The running system's allowances, or those that a history says were set at that time."""
     stood = {"ticks": ticking((BEGAN + 10, BEGAN + 160))}

@@ -12,7 +12,10 @@ from check.topics import Tick
 from check.world import STANDSTILL_SECONDS, World
 
 CLOCKS_SECONDS = 0.25  # that Postgres's and Connect's clocks may differ
-SLACK = 2  # ticks on their way while a version was committed; and a quarter, for a projector that was behind
+SLACK = 2  # ticks on their way while a version was committed
+# Ticks that api had still to read when the wait began count for the wait, but came out before it: of a projector that
+# was behind. No longer wait may be short by more than these; a shorter one, by a quarter.
+BEHIND = 30
 
 
 def deadline(case: Case, world: World) -> Iterator[Breach]:
@@ -61,7 +64,7 @@ def _too_early(world: World, reason: str, began: float, asked: float) -> Iterato
         return  # what was set then is not known, and nothing stood that could have done harm
     allowed = said if said is not None else (world.allowances or contract.ALLOWANCES)[reason]
     counted = bisect_right(world.ticks, asked, key=_at) - bisect_right(world.ticks, began, key=_at)
-    if counted < allowed - max(SLACK, allowed // 4):
+    if counted < allowed - max(SLACK, min(allowed // 4, BEHIND)):
         why = f", while the log stood still for {stood:.0f} s" if stood else ""
         yield f"after {counted} ticks of {allowed}{why}"
 
