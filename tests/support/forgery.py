@@ -24,6 +24,7 @@ from api.events import (
     PaymentFailed,
     PaymentRefunded,
     PaymentReleased,
+    PaymentRetryRequested,
     Reason,
     RefundFailed,
 )
@@ -70,6 +71,13 @@ UNPAID: Sequence[Step] = (
     ("api", DeadlinePassed(2)),
     ("api", OrderCancelled(Reason.PAYMENT_FAILED)),
     ("payment", PaymentReleased()),
+)
+RETRIED: Sequence[Step] = (
+    ("api", CREATED),
+    ("payment", PaymentFailed(1, "card_declined")),
+    ("api", PaymentRetryRequested(2, "pm_card_amex")),
+    ("payment", PaymentFailed(2, "card_declined")),
+    *UNPAID[2:],
 )
 
 

@@ -9,6 +9,7 @@ import pytest
 from check import clients
 from check.case import Case
 from check.facts import Charge
+from check.history import Recorder
 from check.judge import of_case
 from check.spill import Spill
 from check.tables import Range
@@ -51,6 +52,17 @@ def test_broken_log_is_unreadable(tmp_path: Path) -> None:
     log.write_text('{"at": 1.0, "type": "payment_int\n')
     with pytest.raises(clients.Unreadable, match="line 1"):
         clients.copy_log(log, log.stat().st_size, Range(), Spill(tmp_path))
+
+
+def test_retry_brings_its_number(tmp_path: Path) -> None:
+    """It stands among the call's arguments; a client that gives none has none."""
+    with Recorder(tmp_path / "client.jsonl", "client") as recorder:
+        for arguments in ({"attempt": 2}, {}, {"attempt": "two"}):
+            recorder.act("retryPayment", "ada", "customer", ORDER, **arguments).ok({"id": ORDER, "version": 3})
+    spill = Spill(tmp_path)
+    clients.copy_histories([tmp_path / "client.jsonl"], Range(), spill)
+    [case] = [Case.of(*one) for one in spill.cases()]
+    assert [call.attempt for call in case.calls] == [2, None, None]
 
 
 def test_money_of_others_is_left_out(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.support.forgery import (
     NOW,
     ORDER,
     PARTITION,
+    RETRIED,
     TOTAL,
     UNPAID,
     Break,
@@ -63,6 +64,20 @@ def dropped(pick: Callable[[Forgery], f.Fact]) -> Break:
 def told(source: str, fact: object, place: float, name: str = "new") -> Break:
     """One event more was written and came out, there."""
     return lambda forged: forged.tell(source, fact, place, name)  # type: ignore[arg-type]
+
+
+def repeated(**members: object) -> Break:
+    """An event came again, and otherwise."""
+
+    def again(forged: Forgery) -> None:
+        forged.add(msgspec.structs.replace(forged.event("order_accepted"), offset=900, **members))
+
+    return again
+
+
+def retried(attempt: int, version: int) -> f.Called:
+    """Another card, by its number."""
+    return msgspec.structs.replace(called("retryPayment", 3, 4, version=version), attempt=attempt)
 
 
 def swap_records(forged: Forgery) -> None:
@@ -216,6 +231,8 @@ BREAKS: dict[str, tuple[Sequence[Step], Break, set[str]]] = {
     # I2
     "acknowledged and lost": (DELIVERED, forget_order, {"I2"}),
     "cancel acknowledged and lost": (DELIVERED, added(called("cancelOrder", 3, 4, version=7)), {"I2"}),
+    "retry acknowledged and lost": (RETRIED, added(called("retryPayment", 3, 4, version=4)), {"I2"}),
+    "third card acknowledged and lost": (RETRIED, added(retried(3, version=4)), {"I2"}),
     "hangs": (DELIVERED, hang, {"I2"}),
     "waits for nothing": (DELIVERED, lambda made: leave_open(made, None), {"I2"}),
     "never settled": (CANCELLED, never_settled, {"I2"}),
@@ -235,6 +252,8 @@ BREAKS: dict[str, tuple[Sequence[Step], Break, set[str]]] = {
         added(f.Event(PARTITION, 500, "ghost", "deadline_passed", "api", 1, digest(b"{}"), NOW - 9, settled=True)),
         {"I5"},
     ),
+    "body of a repeat changed": (DELIVERED, repeated(digest="other"), {"I5"}),
+    "repeat in another partition": (DELIVERED, repeated(partition=7), {"I5"}),
     "body changed": (DELIVERED, lambda made: made.change(made.event("order_picked_up"), digest="other"), {"I5"}),
     "another source": (DELIVERED, lambda made: made.change(made.event("order_accepted"), source="api"), {"I5"}),
     "document changed": (DELIVERED, lambda made: made.change(made.of(f.Pushed)[3], digest="other"), {"I5"}),
@@ -372,6 +391,9 @@ HARMLESS: dict[str, tuple[Sequence[Step], Break]] = {
         added(f.Event(PARTITION, 5000, "later", "deadline_passed", "api", 1, "x", NOW, settled=False)),
     ),
     "read after its own write": (DELIVERED, added(called("read", 3, 4, version=7))),
+    "another card": (RETRIED, added(called("retryPayment", 3, 4, version=3))),
+    "second card again": (RETRIED, added(retried(2, version=3), retried(2, version=4))),
+    "repeat as it was": (DELIVERED, repeated()),
 }
 
 

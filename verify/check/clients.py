@@ -182,6 +182,7 @@ class _File:
         outcome = (answer.outcome if answer else None) or "unknown"
         shown = answer.shown if answer else None
         code = answer.code if answer else None
+        attempt = call.detail.get("attempt")
         fact = facts.Called(
             file=self._number,
             line=place,
@@ -197,6 +198,7 @@ class _File:
             outcome=outcome,
             code=code,
             shown=shown,
+            attempt=attempt if isinstance(attempt, int) else None,
         )
         if order := call.order or (shown.order if shown else None):
             self._add(order, fact)

@@ -171,6 +171,8 @@ class Called(Fact, frozen=True):
     outcome: str
     code: str | None
     shown: Shown | None
+    attempt: int | None = None
+    """Which card a retryPayment asked for, where the client numbers them."""
 
 
 class Watched(Fact, frozen=True):

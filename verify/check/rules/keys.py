@@ -1,6 +1,6 @@
 """I2 and I3: what was acknowledged is there and comes to an end, and one key stands for one order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from check import contract
 from check.case import Breach, Case
@@ -23,11 +23,17 @@ def acknowledged(case: Case, world: World) -> Iterator[Breach]:
         if case.order is None:
             yield Breach("I2", case.id, f"{call.do} was acknowledged to {call.by}, and there is no such order")
             return
-        if not any(row.type == made and row.version <= call.shown.version for row in case.journal):
-            where = f"version {call.shown.version}"
-            yield Breach(
-                "I2", case.id, f"lost update: {call.do} was acknowledged at {where}, the journal has no {made}"
-            )
+        rows = [row.version for row in case.journal if row.type == made and row.version <= call.shown.version]
+        if not _made(call, call.shown.version, rows):
+            said = f"{call.do} was acknowledged at version {call.shown.version}, the journal has no {made}"
+            yield Breach("I2", case.id, f"lost update: {said}")
+
+
+def _made(call: Called, shown: int, rows: Sequence[int]) -> bool:
+    """By these versions. Another card is the one thing that can be asked for more than once."""
+    if call.do != "retryPayment":
+        return bool(rows)
+    return shown in rows if call.attempt is None else len(rows) >= call.attempt - 1
 
 
 def ended(case: Case, world: World) -> Iterator[Breach]:

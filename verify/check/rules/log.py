@@ -17,17 +17,18 @@ def told(case: Case, world: World) -> Iterator[Breach]:
 
 
 def _events(case: Case, world: World) -> Iterator[str]:
+    for record in case.genuine:
+        row = case.written.get(record.id)
+        if row is not None and _differs(record, row):
+            yield f"{_name(record)} is not what {row.service} wrote"
     for event in case.events:
-        row = case.written.get(event.id)
-        if row is not None and _differs(event, row):
-            yield f"{_name(event)} is not what {row.service} wrote"
-        elif row is None and event.settled and not _pruned(event, world):
+        if event.id not in case.written and event.settled and not _pruned(event, world):
             yield f"aborted read (G1a): {_name(event)} is in nobody's outbox"
     ids = {event.id for event in case.records}
     for row in case.outbox:
         if row.id not in ids:
             yield f"lost event: {row.type} {row.id} of {row.service} (seq {row.seq}) never came out"
-    if len({event.partition for event in case.events}) > 1:
+    if len({record.partition for record in case.genuine}) > 1:
         yield "one key's records lie in several partitions"
 
 
