@@ -202,56 +202,6 @@ def test_deadline_for_another_wait_is_red() -> None:
     assert "I15" in broken(forged)
 
 
-POISON = f.Poisoned("bad_json", "orders.events", PARTITION, 500, None, "payment_completed", "payment", None)
-
-
-def parked(consumer: str, offset: int = 500, state: str = "head") -> f.ParkedRow:
-    return f.ParkedRow(consumer, "orders.events", PARTITION, offset, None, state, "no JSON", 1, NOW)
-
-
-def record(offset: int = 500) -> f.Event:
-    return f.Event(PARTITION, offset, "", "payment_completed", "payment", 1, "x", NOW - 9, settled=True)
-
-
-def poisoned(*more: f.Fact) -> dict[str, list[str]]:
-    """What is broken about an order with a poisoned record, and with more."""
-    forged = sound()
-    forged.add(POISON, record(), *more)
-    return broken(forged)
-
-
-def test_poison_is_parked_by_all_who_read_it() -> None:
-    """I11: api and delivery handle payment_completed; each has parked the record, or a person has decided about it."""
-    assert poisoned(parked("api"), parked("delivery")) == {}
-    assert set(poisoned(parked("api"))) == {"I11"}
-    gone = f.Decided("discarded", "delivery", "orders.events", PARTITION, 500)
-    assert poisoned(parked("api"), gone) == {}
-
-
-def test_poison_is_no_fact() -> None:
-    """A record that says it is an end of the order, and cannot be read, ended nothing."""
-    end = f.Poisoned("huge", "orders.events", PARTITION, 500, "p", "order_cancelled", "api", None)
-    forged = sound()
-    forged.add(end, f.Event(PARTITION, 500, "p", "order_cancelled", "api", 1, "x", NOW - 9, settled=True))
-    forged.add(*(parked(who) for who in ("payment", "delivery", "restaurant")))
-    assert broken(forged) == {}
-
-
-def test_events_behind_poison_are_no_heads() -> None:
-    """I11: later events of the key wait behind it; a head that nobody poisoned is a breach."""
-    both = (parked("api"), parked("delivery"))
-    assert poisoned(*both, parked("api", 600, "behind")) == {}
-    assert set(poisoned(*both, parked("api", 600))) == {"I11"}
-
-
-def test_poison_for_nobody_is_not_parked() -> None:
-    """An unknown type is skipped by everybody, and is no aborted read."""
-    forged = sound()
-    unknown = f.Poisoned("unknown_type", "orders.events", PARTITION, 500, "p", "order_sung", "api", ())
-    forged.add(unknown, f.Event(PARTITION, 500, "p", "order_sung", "api", 1, "x", NOW - 9, settled=True))
-    assert broken(forged) == {}
-
-
 @pytest.mark.parametrize(("left", "sound_"), [(99, True), (100, False), (98, False)])
 def test_stock_is_what_orders_left(left: int, sound_: bool) -> None:
     """I7: planted less held; one more or less is lost or made."""
