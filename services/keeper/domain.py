@@ -10,6 +10,7 @@ from enum import Enum
 PERIOD = 1.0  # between a tick's return and the next one
 # A tick that does not come back although the slot is being read was lost with a slot (a repair leaves ticks out).
 REPEAT_AFTER = 5.0
+LOOK_AGAIN = 0.5  # whether somebody reads the slot by now, or the topic
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ def due(clock: Clock, now: float, flowing: bool) -> int | None:
 
 
 def pause(clock: Clock, now: float) -> float:
-    """Seconds until `due` may have another answer."""
-    wait = PERIOD if clock.seen >= clock.written else REPEAT_AFTER
-    return min(max(clock.since + wait - now, 0.0), PERIOD)
+    """Seconds until `due` may have another answer; never none: what is due already waits for others to be there."""
+    left = clock.since + (PERIOD if clock.seen >= clock.written else REPEAT_AFTER) - now
+    return min(left, PERIOD) if left > 0 else LOOK_AGAIN
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The clock against a real database; the log between is this test's hand."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -12,7 +13,7 @@ from chassis.database import Database
 from chassis.envelope import Record
 from chassis.errors import Transient
 from keeper.clock import Clock
-from keeper.domain import PERIOD, REPEAT_AFTER
+from keeper.domain import LOOK_AGAIN, PERIOD, REPEAT_AFTER
 from keeper.store import last_tick
 
 Urls = Callable[..., str]
@@ -97,6 +98,16 @@ def test_repeat_needs_a_flowing_slot(hand: Hand) -> None:
     """Nobody reads the slot (there is none here): the missing tick is not written again."""
     hand.pass_time(PERIOD)
     assert hand.pass_time(10 * REPEAT_AFTER) == [1]
+
+
+def test_reader_of_the_slot_is_waited_for_at_rest(hand: Hand) -> None:
+    """The loop looks twice a second whether somebody reads the slot by now, not as fast as it can."""
+    hand.pass_time(PERIOD)
+    hand.now += 10 * REPEAT_AFTER
+    began = time.monotonic()
+    for _ in range(3):
+        hand.clock.turn()
+    assert time.monotonic() - began >= 2 * LOOK_AGAIN
 
 
 def test_garbage_on_the_topic_is_passed_over(hand: Hand) -> None:
