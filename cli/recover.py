@@ -1,8 +1,9 @@
 """`demae recover`: lets api take back from the log what its tables have forgotten, after Postgres was restored."""
 
 import getpass
+import math
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, LiteralString
 
 import psycopg
 import typer
@@ -13,18 +14,27 @@ from runtime import reach
 from runtime.errors import Refusal
 
 ASK = "INSERT INTO api.recovery (who) VALUES (%s) RETURNING asked"
-WITHDRAW = "UPDATE api.recovery SET ended = now(), refused = 'withdrawn' WHERE asked = %s AND ended IS NULL"
+WITHDRAW = """
+UPDATE api.recovery SET ended = now(), refused = 'withdrawn' WHERE asked = %s AND began IS NULL AND ended IS NULL
+RETURNING asked
+"""
+BEGUN = "SELECT 1 FROM api.recovery WHERE asked = %s AND (began IS NOT NULL OR ended IS NOT NULL)"
 ANSWER = "SELECT versions, refused FROM api.recovery WHERE asked = %s AND ended IS NOT NULL"
 LOOK_SECONDS = 0.5
+NOBODY = (
+    "Nothing is taken back: api-projector has not taken it up within {:.0f} s. It does so only while it waits at its "
+    "start, on tables that have forgotten something: `./demae doctor` shows whether it waits."
+)
 console = Console(highlight=False, soft_wrap=True)
 
 
 def recover(
-    patience: Annotated[float, typer.Option(min=1, help="Seconds to wait for its end.")] = 600.0,
+    patience: Annotated[float, typer.Option(min=1, help="Seconds until api-projector must have taken it up.")] = 10.0,
 ) -> None:
     """Take back from the log the orders that a restored Postgres has forgotten. api waits for this word, and says so.
 
-    docs/operations.md tells what to look at before. On tables that have forgotten nothing it does nothing.
+    docs/operations.md tells what to look at before. On tables that have forgotten nothing nobody waits for it: it says
+    so, and changes nothing.
     """
     try:
         with reach.database("api") as url, psycopg.connect(url, autocommit=True, connect_timeout=5) as db:
@@ -36,25 +46,23 @@ def recover(
 
 
 def told(db: psycopg.Connection, patience: float) -> None:
-    """Asks, waits for the answer, and prints it; a word that nobody followed is withdrawn. Raises CommandError."""
+    """Asks, waits for the answer, and prints it; a word that nobody took up is withdrawn. Raises CommandError."""
     asked = db.execute(ASK, [getpass.getuser()]).fetchone()
     try:
-        versions, refused = answered(db, asked, patience)
+        _wait(db, BEGUN, asked, patience)
     finally:
-        db.execute(WITHDRAW, asked)
+        withdrawn = db.execute(WITHDRAW, asked).fetchone()
+    if withdrawn:
+        raise CommandError(NOBODY.format(patience))
+    versions, refused = _wait(db, ANSWER, asked)
     if refused:
         raise CommandError(f"Given up: {refused}. What was taken back before it is in the tables.")
     console.print(f"{versions} versions of orders are taken back from the log. `./demae rebuild` compares them all.")
 
 
-def answered(db: psycopg.Connection, asked: Any, patience: float) -> tuple[int | None, str | None]:
-    """Versions taken back, or why not. Raises CommandError when nobody answers."""
-    end = time.monotonic() + patience
-    while (answer := db.execute(ANSWER, asked).fetchone()) is None:
-        if time.monotonic() > end:
-            raise CommandError(
-                "api-projector has not answered. It takes back what is missing while it waits at its start, and only "
-                "then: `./demae doctor` shows whether it does."
-            )
+def _wait(db: psycopg.Connection, question: LiteralString, asked: Any, seconds: float = math.inf) -> tuple[Any, ...]:
+    """The row, once it is there; () when it is not in time."""
+    end = time.monotonic() + seconds
+    while (row := db.execute(question, asked).fetchone()) is None and time.monotonic() < end:
         time.sleep(LOOK_SECONDS)
-    return answer[0], answer[1]
+    return row or ()

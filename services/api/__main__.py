@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from starlette.applications import Starlette
 
-from api import app, handlers, recovery, rest
+from api import app, handlers, rest
 from api.commands import Commands
 from api.handlers import Projector
+from api.look import Look
 from api.presentation import Presentation
 from api.principal import Tokens
 from api.reading import READS
@@ -20,7 +21,7 @@ from api.settings import ApiSettings, HttpSettings
 from api.store import Allowances
 from chassis.consumer import Consumer, Timer
 from chassis.database import AsyncDatabase, Database
-from chassis.errors import Transient
+from chassis.errors import Fatal, Transient
 from chassis.kafka import KafkaLog, Log
 from chassis.process import Process
 from chassis.prune import prune
@@ -77,7 +78,8 @@ class Probe:
 class Http:
     """The process `api http`."""
 
-    def __init__(self, settings: HttpSettings) -> None:
+    def __init__(self, settings: HttpSettings, look: Look) -> None:
+        self._look = look
         self._database = AsyncDatabase(settings.database_url, "api http", settings.pool_size)
         self._probe = Probe(self._database)
         commands = Commands(self._database, settings.allowances)
@@ -110,8 +112,11 @@ class Http:
         await self._database.close()
 
     def run(self) -> None:
-        """Serves until `stop`."""
+        """Serves until `stop`. Raises Fatal when the tables turn out to have forgotten what was published."""
+        self._look.beside(self._server.stop)
         self._server.run()
+        if self._look.forgotten:
+            raise Fatal(self._look.forgotten)
 
     def stop(self) -> None:
         """Finishes the requests at hand."""
@@ -129,7 +134,8 @@ class Http:
 def http() -> None:
     """Queries and mutations over POST /graphql."""
     settings = load(HttpSettings)
-    Process("api http", settings).run(Http(settings), looks=[recovery.Look(settings, obey=False)])
+    look = Look(settings, obey=False)
+    Process("api http", settings).run(Http(settings, look), looks=[look])
 
 
 def build(database: Database, log: Log, allowances: Allowances) -> Consumer:
@@ -154,7 +160,7 @@ def projector() -> None:
     process = Process("api projector", settings)
     with contextlib.closing(Database(settings.database_url, "api projector")) as database:
         consumer = build(database, KafkaLog(settings, group="api"), settings.allowances)
-        process.run(consumer, looks=[recovery.Look(settings, obey=True)])
+        process.run(consumer, looks=[Look(settings, obey=True)])
 
 
 PROCESSES = {"http": http, "projector": projector}

@@ -9,10 +9,26 @@ from api.domain import Order
 from chassis.database import Transaction
 
 KNOWN = "SELECT id FROM journal WHERE order_id = ANY(%s::uuid[])"
+KNOWN_OF = """
+SELECT made.id FROM unnest(%s::uuid[], %s::text[]) AS made (order_id, id)
+JOIN journal ON journal.order_id = made.order_id AND journal.id::text = made.id
+"""
 DOCUMENTS = "SELECT document FROM orders WHERE id = ANY(%s::uuid[])"
-YOUNGEST = "SELECT at FROM journal ORDER BY seq DESC LIMIT 1"
 
-ASKED = "SELECT asked FROM recovery WHERE ended IS NULL ORDER BY asked LIMIT 1"
+WHOLE_UNTIL = "SELECT coalesce((SELECT since FROM doubt), (SELECT at FROM journal ORDER BY seq DESC LIMIT 1))"
+# Of tables that were empty, all that was ever published is in doubt.
+DOUBT = """
+INSERT INTO doubt (since) SELECT coalesce((SELECT at FROM journal ORDER BY seq DESC LIMIT 1), '2000-01-01')
+ON CONFLICT DO NOTHING
+"""
+TRUST = "DELETE FROM doubt"
+
+# Under way is a word, too, until it has ended: the process that took it up may be gone.
+TAKE_UP = """
+UPDATE recovery SET began = now()
+WHERE asked = (SELECT asked FROM recovery WHERE ended IS NULL ORDER BY asked LIMIT 1) AND ended IS NULL
+RETURNING asked
+"""
 END = "UPDATE recovery SET ended = now(), versions = %s, refused = %s WHERE asked = %s"
 
 # At version 0, in the transaction that brings it to its last one. `due_tick` is set then, too.
@@ -34,21 +50,36 @@ def known_events(tx: Transaction, order_ids: Sequence[str]) -> set[UUID]:
     return {row[0] for row in tx.execute(KNOWN, [list(order_ids)])}
 
 
+def known_of(tx: Transaction, made: Sequence[tuple[str, str]]) -> set[str]:
+    """The ids of those (order, fact) that are a version."""
+    return {row[0] for row in tx.execute(KNOWN_OF, [[order for order, _ in made], [fact for _, fact in made]])}
+
+
 def orders(tx: Transaction, order_ids: Sequence[str]) -> dict[str, Order]:
     """Those that the table has."""
     found = (order_of(row[0]) for row in tx.execute(DOCUMENTS, [list(order_ids)]))
     return {order.id: order for order in found}
 
 
-def youngest(tx: Transaction) -> datetime | None:
-    """The time of the last version that was written; None without any."""
-    row = tx.execute(YOUNGEST).fetchone()
+def whole_until(tx: Transaction) -> datetime | None:
+    """What was written until then is there; None: nothing need be."""
+    row = tx.execute(WHOLE_UNTIL).fetchone()
     return row[0] if row else None
 
 
-def asked(tx: Transaction) -> datetime | None:
-    """The oldest word that was not followed yet: its key."""
-    row = tx.execute(ASKED).fetchone()
+def doubt(tx: Transaction) -> None:
+    """What `whole_until` answers stays as it is, whatever is written, until `trust`."""
+    tx.execute(DOUBT)
+
+
+def trust(tx: Transaction) -> None:
+    """The tables have all that the log has."""
+    tx.execute(TRUST)
+
+
+def take_up(tx: Transaction) -> datetime | None:
+    """The oldest word that was not followed yet: its key. Whoever gave it is told that it is under way."""
+    row = tx.execute(TAKE_UP).fetchone()
     return row[0] if row else None
 
 

@@ -6,32 +6,29 @@ lets the projector take them back from the topics: `orders.journal` has the orde
 facts. `evolve` makes the documents, and they must be those of the log, byte for byte.
 """
 
-import time
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
 from api import events, recovered, store
 from api.codec import text
 from api.domain import Order, evolve
 from api.reading import READS
-from api.settings import ApiSettings
 from api.store import Allowances, Cause, Version
 from chassis import inbox
 from chassis.database import Database
 from chassis.envelope import Reader, Reads, Received, Record, Unreadable, attributes, key_of
-from chassis.errors import Fatal, Transient
+from chassis.errors import Fatal
 from chassis.past import Past
 from chassis.telemetry import log
-from chassis.topics import Unreachable, partitions
 
 JOURNAL, ORDERS, COURIERS = "orders.journal", "orders.events", "couriers.events"
-MARGIN = timedelta(hours=1)  # between a fact's own time and its place in the log
+CLOCKS = timedelta(minutes=1)  # by which those of Postgres and Connect may differ
+MARGIN = timedelta(hours=1)  # between a fact's own time and its version's; one that waited longer is searched for
 CHUNK = 500  # versions in one transaction
-THERE_SECONDS = 2.0  # to know whether a broker is
-PATIENCE_SECONDS = 60.0  # with one that is away: it may start as we do, and know more than we
 FACTS: Reads = {**events.WRITES, **READS}
 DOCUMENTS: Reads = dict.fromkeys(FACTS, Order)
 SHIFTS = {"shift_started": True, "shift_ended": False}
@@ -66,51 +63,70 @@ class Memory:
         self._allowances = allowances
         self._facts, self._documents = Reader(FACTS), Reader(DOCUMENTS)
 
-    def empty(self) -> bool:
-        """Whether the tables hold nothing that could contradict."""
-        with self._database.transaction() as tx:
-            return recovered.youngest(tx) is None
-
     def gap(self) -> str | None:
-        """What the log knows and the tables do not, as a sentence; None when there is nothing."""
-        last = [document for record in self._past.last(JOURNAL) if (document := self._document(record))]
+        """What the log knows and the tables do not, as a sentence; None when there is nothing.
+
+        The connector of a restored database reads the tables again: what they know stands behind what they do not.
+        So it is not the log's end that is looked at, but all that was published behind what the tables must have.
+        """
         with self._database.transaction() as tx:
-            known = recovered.known_events(tx, sorted({document.key for document in last}))
-        missing = [document for document in last if document.id not in known]
-        if not missing:
-            return None
-        return (
-            f"the log has version {missing[0].data.version} of order {missing[0].key}, and the tables have not: "
-            "Postgres was restored to an earlier time; see docs/operations.md, then `./demae recover`"
-        )
+            until = recovered.whole_until(tx)
+        for number in self._past.partitions(JOURNAL):
+            records = self._past.since(JOURNAL, number, until and until - CLOCKS)
+            while some := list(islice(records, CHUNK)):
+                if missing := self._first_missing(some):
+                    return (
+                        f"the log has version {missing.data.version} of order {missing.key}, and the tables have not: "
+                        "Postgres was restored to an earlier time; see docs/operations.md, then `./demae recover`"
+                    )
+        with self._database.transaction() as tx:
+            recovered.trust(tx)
+        return None
+
+    def _first_missing(self, records: Sequence[Record]) -> Received | None:
+        made = [(key, _id_of(record)) for record in records if _is_id(key := key_of(record))]
+        with self._database.transaction() as tx:
+            known = recovered.known_of(tx, made)
+        # Nearly all are known: only the others are read.
+        strange = [found for record in records if _id_of(record) not in known and (found := self._document(record))]
+        with self._database.transaction() as tx:
+            ids = recovered.known_events(tx, sorted({document.key for document in strange}))
+        return next((document for document in strange if document.id not in ids), None)
 
     def recover(self) -> int:
         """Takes back what is missing; -> versions. Raises Fatal; what was taken so far is in the tables."""
         with self._database.transaction() as tx:
-            youngest = recovered.youngest(tx)
-        since = youngest and youngest - MARGIN
+            recovered.doubt(tx)
+            until = recovered.whole_until(tx)
+        since = until and until - MARGIN
         for number in self._past.partitions(COURIERS):
             self._recover_shifts(self._past.since(COURIERS, number, since))
         return sum(self._recover_orders(number, since) for number in self._past.partitions(JOURNAL))
 
     def _recover_orders(self, number: int, since: datetime | None) -> int:
         """An order is in the same partition of both topics: same key, same number of partitions."""
-        facts = [fact for record in self._past.since(ORDERS, number, since) if (fact := self._fact(record))]
+        facts = list(self._facts_since(number, since))
         published = [
             (document, (record.value or b"").decode())
             for record in self._past.since(JOURNAL, number, since)
             if (document := self._document(record))
         ]
-        missing = self._missing(facts, published)
+        missing = self._missing(number, facts, published)
         for begin in range(0, len(missing.versions), CHUNK):
             self._save(missing.versions[begin : begin + CHUNK])
         return len(missing.versions)
 
-    def _missing(self, facts: Sequence[Received], published: Sequence[tuple[Received, str]]) -> Recovery:
+    def _facts_since(self, number: int, since: datetime | None) -> Iterator[Received]:
+        return (fact for record in self._past.since(ORDERS, number, since) if (fact := self._fact(record)))
+
+    def _missing(self, number: int, facts: Sequence[Received], published: Sequence[tuple[Received, str]]) -> Recovery:
         keys = sorted({document.key for document, _ in published} | {fact.key for fact in facts})
         with self._database.transaction() as tx:
             found = Recovery(recovered.orders(tx, keys), recovered.known_events(tx, keys))
         by_id = {fact.id: fact for fact in facts}
+        # A fact that was set aside, or that a projector stood before, is older than the version it made.
+        if older := {document.id for document, _ in published} - found.ids - by_id.keys():
+            by_id |= {fact.id: fact for fact in self._facts_since(number, None) if fact.id in older}
         for document, body in published:
             if document.id in found.ids:
                 continue
@@ -150,55 +166,26 @@ def _read(reader: Reader, record: Record) -> Received | None:
     attrs = attributes(record)
     try:
         found = reader.read(record, attrs) if attrs.get("ce_type") in FACTS else None
-        return found if found and str(UUID(found.key)) == found.key else None
-    except (Unreadable, ValueError):
+        return found if found and _is_id(found.key) else None
+    except Unreadable:
         return None
 
 
-class Look:
-    """What the tables have forgotten: api starts when it says None. `obey`: recover, once a person has asked for it.
-
-    A broker that is away is waited for, as what is written meanwhile is published when it is back; not for ever, as
-    orders can be taken without it, and not when there is no order yet.
-    """
-
-    def __init__(self, settings: ApiSettings, *, obey: bool) -> None:
-        self._settings = settings
-        self._obey = obey
-        self._away: float | None = None  # since when the broker is
-
-    def __call__(self) -> str | None:
-        settings = self._settings
-        with closing(Database(settings.database_url, "api look", 1)) as database, closing(Past(settings)) as past:
-            memory = Memory(database, past, settings.allowances)
-            try:
-                if (away := self._broker_away()) is None:
-                    return _obeyed(database, memory) if self._obey else memory.gap()
-                return self._without(memory, away)
-            except Transient as error:
-                return str(error)
-
-    def _broker_away(self) -> str | None:
-        try:
-            partitions(self._settings.kafka_bootstrap, self._settings.kafka_client(), THERE_SECONDS)
-        except Unreachable as error:
-            return str(error)
-        return None
-
-    def _without(self, memory: Memory, why: str) -> str | None:
-        now = time.monotonic()
-        self._away = self._away or now
-        if now - self._away < PATIENCE_SECONDS and not memory.empty():
-            return f"{why}: for {PATIENCE_SECONDS:.0f} s, as the log may know more than the tables"
-        log.warning("starting without a look at the log", event_key="recovery.no_look", error=why)
-        return None
+def _id_of(record: Record) -> str:
+    return attributes(record).get("ce_id", "").replace("\x00", "")
 
 
-def _obeyed(database: Database, memory: Memory) -> str | None:
+def _is_id(key: str) -> bool:
+    with suppress(ValueError):
+        return str(UUID(key)) == key
+    return False
+
+
+def obeyed(database: Database, memory: Memory) -> str | None:
     """Recovers when it was asked for, and there is something; -> what is still missing."""
-    gap = memory.gap()
     with database.transaction() as tx:
-        wish = recovered.asked(tx)
+        wish = recovered.take_up(tx)
+    gap = memory.gap()
     if wish is None:
         return gap
     versions, refused = None, None
