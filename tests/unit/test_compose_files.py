@@ -32,6 +32,7 @@ NAMED = {
     "OFFSET_STORAGE_TOPIC": "offset.storage.topic",
     "STATUS_STORAGE_TOPIC": "status.storage.topic",
     "OFFSET_FLUSH_INTERVAL_MS": "offset.flush.interval.ms",
+    "SHUTDOWN_TIMEOUT": "task.shutdown.graceful.timeout.ms",
 }
 
 

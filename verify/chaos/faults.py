@@ -11,6 +11,7 @@ CONSUMERS = ("api-projector", "payment", "delivery", "restaurant")
 
 # Longer than the longest allowance (plan.py): nothing comes out of the log meanwhile, and no deadline may pass.
 OUTAGE_SECONDS = 70.0
+BROKER_SECONDS = 12.0  # longer than the sessions of all members of groups, Connect's worker too: nobody is one any more
 STRIKE_SECONDS = 60.0  # longer than the allowance of `no_courier`
 
 
@@ -53,6 +54,7 @@ def _log() -> list[Card]:
     """Change data capture and positions."""
     return [
         Card("stop", "connect", (OUTAGE_SECONDS, OUTAGE_SECONDS), air=40),
+        Card("stop", "kafka", (BROKER_SECONDS, BROKER_SECONDS), air=25),
         Card("slot_dropped", "connect", air=30),
         Card("slot_invalidated", "connect", (4.0, 8.0), air=30),
         Card("connect_offsets_deleted", "connect", air=30),
