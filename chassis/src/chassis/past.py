@@ -45,17 +45,6 @@ class Past:
             raise Transient(f"kafka: {topic}: {known.error.name()}: {known.error.str()}")
         return sorted(known.partitions)
 
-    def last(self, topic: str) -> list[Record]:
-        """The youngest record of every partition that has one."""
-        starts = {number: self._ends(topic, number)[1] - 1 for number in self.partitions(topic)}
-        there = [TopicPartition(topic, number, at) for number, at in starts.items() if at >= 0]
-        self._consumer.assign(there)
-        found: dict[int, Record] = {}
-        while len(found) < len(there):
-            record = self._next()
-            found[record.partition] = record
-        return list(found.values())
-
     def since(self, topic: str, partition: int, moment: datetime | None) -> Iterator[Record]:
         """The records of one partition from the first that was written at this moment or later, as far as it goes now.
 
