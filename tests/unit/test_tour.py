@@ -36,8 +36,12 @@ def stage(*pushed: Order) -> Stage:
             self._watching = asyncio.create_task(self._push())
 
         async def _push(self) -> None:
-            for one in pushed:
-                await self._seen(one)
+            try:
+                for one in pushed:
+                    await self._seen(one)
+            finally:
+                async with self._moved:
+                    self._moved.notify_all()
 
     def nobody(who: str, role: object) -> Any:
         return nullcontext(object())
