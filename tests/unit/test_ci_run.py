@@ -30,6 +30,8 @@ if sys.argv[1] == "test":
 """
 DOCKER = '#!/bin/bash\nexit "${DOCKER:-1}"\n'
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., "subprocess.Popen[bytes]"]:
@@ -45,8 +47,14 @@ def run(tmp_path: Path) -> Callable[..., "subprocess.Popen[bytes]"]:
     kept = {name: value for name, value in os.environ.items() if name not in {"CI", "DOCKER_HOST"}}
     path_too = {**kept, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
 
+    def heard() -> None:
+        """A signal that is ignored where the suite runs (nohup) would be ignored by its children, too."""
+        for word in SIGNALS:
+            signal.signal(word, signal.SIG_DFL)
+
     def start(**variables: str) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen([tmp_path / ".ci" / "run"], cwd=tmp_path, env={**path_too, **variables})
+        told = {**path_too, **variables}
+        return subprocess.Popen([tmp_path / ".ci" / "run"], cwd=tmp_path, env=told, preexec_fn=heard)  # noqa: PLW1509
 
     return start
 
@@ -83,7 +91,7 @@ def test_no_engine_goes_on_elsewhere(run: Callable[..., "subprocess.Popen[bytes]
     assert asked(tmp_path) == ["engine up", "make test", "engine down"]
 
 
-@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("word", SIGNALS)
 def test_signal_ends_suite_first(
     run: Callable[..., "subprocess.Popen[bytes]"], tmp_path: Path, word: signal.Signals
 ) -> None:
