@@ -33,7 +33,7 @@ def test_images_are_the_run_s_own(compose: ComposeStack) -> None:
 def test_up_again_changes_nothing(compose: ComposeStack) -> None:
     """Whoever runs goes on running."""
     before = {process: compose.incarnation(process) for process in compose.processes()}
-    compose.project.start()
+    compose.up_again()
     assert {process: compose.incarnation(process) for process in compose.processes()} == before
 
 

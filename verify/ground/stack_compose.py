@@ -140,13 +140,16 @@ class ComposeStack(Stack):
         [found] = self.known.engine.inspect("container", [self.control.containers()[process].id])
         return dict(found)
 
-    def _become(self, wanted: system.System) -> None:
+    def up_again(self) -> None:
         """Compose makes those anew whose variables are others now, and waits until all are healthy."""
         # One that was frozen counts as unhealthy until its next health check: compose would not wait for that.
         until(lambda: not self._unhealthy(), 60, "the next health check")
+        self.project.start()
+
+    def _become(self, wanted: system.System) -> None:
         self.control = Control(wanted)
         self.project.variables = _variables(wanted)
-        self.project.start()
+        self.up_again()
 
     def _unhealthy(self) -> str:
         label = f"label={PROJECT}={self.known.project}"
