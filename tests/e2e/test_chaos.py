@@ -16,9 +16,9 @@ from tests.support.programs import OURS
 
 MINUTES = 1
 RATE = 6
-# A schedule with many kinds in a minute; among them of capture, positions, the provider, and Postgres's death.
-SEED = 81713
-KINDS = {"kill", "poison", "provider", "duplicates", "offsets_rewound", "offsets_deleted", "connect_offsets_deleted"}
+# A schedule with many kinds in a minute; among them of capture, positions, the provider, and a death between two steps.
+SEED = 14826
+KINDS = {"failpoint", "pause", "poison", "provider", "duplicates", "offsets_advanced", "connect_offsets_deleted"}
 SECONDS = 400  # a minute of load, one of deadlines, and the start of a system on a busy machine
 
 pytestmark = pytest.mark.skipif(forced(os.environ) == COMPOSE, reason="it starts local processes of its own")
