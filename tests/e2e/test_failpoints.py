@@ -30,6 +30,7 @@ RATE = 4.0  # orders a second, so that every place is passed soon
 JOURNEYS = (happy, cooked, declined_retried, cancelled_early, cancelled_later, scarce)
 KITCHEN_SECONDS = 45.0  # of the order that is poisoned meanwhile
 FIRES_SECONDS = 40.0
+SETTLED_SECONDS = 150.0  # more than any allowance of the system of tests, on a busy machine
 SLOT_WAL = "64MB"  # a slot is lost behind this
 LOST = "SELECT wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = 'demae'"
 SEGMENTS = "SELECT pg_current_xact_id(); SELECT pg_switch_wal()"
@@ -193,7 +194,7 @@ async def test_crash_at_every_place(crashing: LocalStack, folder: Path, tmp_path
             crashes.order = await cooking(town)
             await asyncio.to_thread(rounds, crashes)
             coming.cancel()
-            left = await asyncio.to_thread(healing.settle, scene, town.unsettled, lambda _line: None, 60.0)
+            left = await asyncio.to_thread(healing.settle, scene, town.unsettled, lambda _line: None, SETTLED_SECONDS)
             await town.tidy()
         finally:
             await town.end()
