@@ -30,7 +30,7 @@ RATE = 4.0  # orders a second, so that every place is passed soon
 JOURNEYS = (happy, cooked, declined_retried, cancelled_early, cancelled_later, scarce)
 KITCHEN_SECONDS = 45.0  # of the order that is poisoned meanwhile
 FIRES_SECONDS = 40.0
-SETTLED_SECONDS = 150.0  # more than any allowance of the system of tests, on a busy machine
+SETTLED_SECONDS = 150.0  # on a busy machine
 SLOT_WAL = "64MB"  # a slot is lost behind this
 LOST = "SELECT wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = 'demae'"
 SEGMENTS = "SELECT pg_current_xact_id(); SELECT pg_switch_wal()"
