@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from api import meters, store
-from api.domain import Order, decide, evolve, steps
+from api.domain import Order, decide, evolve, is_id, steps
 from api.events import TYPES, Fact, MenuPublished, Tick
 from api.store import Allowances, Cause, Version
 from chassis.consumer import Batch
@@ -51,7 +51,7 @@ class Projector:
 
     def handle(self, tx: Transaction, batch: Batch) -> None:
         """Load, decide, save; commits nothing."""
-        locked = store.lock_orders(tx, [key for key in batch.keys if _is_id(key)])
+        locked = store.lock_orders(tx, [key for key in batch.keys if is_id(key)])
         events = batch.events
         folding = Folding(locked())
         for event in events:
@@ -98,17 +98,9 @@ def _order(folding: Folding, event: Received) -> Order:
     order = folding.orders.get(event.key)
     if order is not None:
         return order
-    if _is_id(event.key) and abs(datetime.now(UTC) - event.at) < INVISIBLE:
+    if is_id(event.key) and abs(datetime.now(UTC) - event.at) < INVISIBLE:
         raise Transient(f"order {event.key} cannot be seen yet")
     raise Poison("there is no such order", event)
-
-
-def _is_id(key: str) -> bool:
-    """Order ids are UUIDs in their canonical form; other keys are restaurants and the clock."""
-    try:
-        return str(UUID(key)) == key
-    except ValueError:
-        return False
 
 
 def ask_deadlines(database: Database) -> None:

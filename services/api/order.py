@@ -6,6 +6,7 @@ No change of the document, no version: `evolve` then returns the very order it w
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from uuid import UUID
 
 from api.events import (
     DeliveryAssigned,
@@ -164,6 +165,14 @@ def waiting_for(order: Order) -> Reason | None:
     if order.status is Status.PLACED and (order.payment.status is Paid.FAILED or order.payment.attempt > 1):
         return Reason.PAYMENT_FAILED
     return WAITS.get(order.status)
+
+
+def is_id(key: str) -> bool:
+    """Order ids are UUIDs in their canonical form; other keys of the log are restaurants, couriers and the clock."""
+    try:
+        return str(UUID(key)) == key
+    except ValueError:
+        return False
 
 
 def settled(order: Order) -> bool:

@@ -7,7 +7,6 @@ facts. `evolve` makes the documents, and they must be those of the log, byte for
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -15,7 +14,7 @@ from uuid import UUID
 
 from api import events, recovered, store
 from api.codec import text
-from api.domain import Order, evolve
+from api.domain import Order, evolve, is_id
 from api.reading import READS
 from api.store import Allowances, Cause, Version
 from chassis import inbox
@@ -84,7 +83,7 @@ class Memory:
         return None
 
     def _first_missing(self, records: Sequence[Record]) -> Received | None:
-        made = [(key, _id_of(record)) for record in records if _is_id(key := key_of(record))]
+        made = [(key, _id_of(record)) for record in records if is_id(key := key_of(record))]
         with self._database.transaction() as tx:
             known = recovered.known_of(tx, made)
         # Nearly all are known: only the others are read.
@@ -166,19 +165,13 @@ def _read(reader: Reader, record: Record) -> Received | None:
     attrs = attributes(record)
     try:
         found = reader.read(record, attrs) if attrs.get("ce_type") in FACTS else None
-        return found if found and _is_id(found.key) else None
+        return found if found and is_id(found.key) else None
     except Unreadable:
         return None
 
 
 def _id_of(record: Record) -> str:
     return attributes(record).get("ce_id", "").replace("\x00", "")
-
-
-def _is_id(key: str) -> bool:
-    with suppress(ValueError):
-        return str(UUID(key)) == key
-    return False
 
 
 def obeyed(database: Database, memory: Memory) -> str | None:

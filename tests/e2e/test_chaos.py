@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ from chaos.faults import deck
 from chaos.schedule import schedule
 from runtime.choose import COMPOSE, forced
 from runtime.layout import ROOT, SOURCES
-from tests.support.programs import OURS
+from tests.support.programs import alone
 
 MINUTES = 1
 RATE = 6
@@ -29,22 +27,11 @@ def test_chaos_finds_no_violation(tmp_path: Path) -> None:
     """A minute of load with some faults in it; how fast parts came back is not judged here."""
     planned = schedule(SEED, 60.0 * MINUTES, deck(test_build=True))
     assert {fault.kind for fault in planned} == KINDS, "another deck: look for a seed that deals as much"
-    told = _chaos("--minutes", str(MINUTES), "--rate", str(RATE), "--no-limits", "--out", str(tmp_path / "out"))
+    options = {"seed": SEED, "runtime": "local", "minutes": MINUTES, "rate": RATE, "out": tmp_path / "out"}
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    path = os.pathsep.join(str(ROOT / part) for part in SOURCES)
+    told = alone("chaos", "--no-limits", *words, seconds=SECONDS, PYTHONPATH=path)
     assert told.returncode == 0, told.stdout + told.stderr
     figures = json.loads(told.stdout.splitlines()[-1])
     orders = 60 * MINUTES * RATE
     assert (figures["orders"], figures["faults"], figures["violations"]) == (orders, len(planned), 0)
-
-
-def _chaos(*options: str) -> "subprocess.CompletedProcess[str]":
-    outer = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    path = os.pathsep.join(str(ROOT / part) for part in SOURCES)
-    return subprocess.run(
-        [sys.executable, "-m", "chaos", "--seed", str(SEED), "--runtime", "local", *options],
-        stdin=subprocess.DEVNULL,
-        env={**outer, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-    )

@@ -1,15 +1,13 @@
 """`demae check` on what a test has left of a running system."""
 
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from check.judge import NOT_CHECKED
+from check.report import wrong
 from ground.stack import Stack
+from tests.support import programs
 
 SECONDS = 120.0
 
@@ -21,14 +19,7 @@ def violations(stack: Stack, histories: Path, since: float) -> list[str]:
     """
     moment = datetime.fromtimestamp(since, UTC).isoformat()
     words = ["--json", "--all-settled", "--quiet-first", "30", "--histories", str(histories), "--since", moment]
-    told = subprocess.run(
-        [sys.executable, "-m", "check", *words],
-        env={**os.environ, **stack.person()},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-    )
+    told = programs.run(stack, "check", *words, seconds=SECONDS)
     if told.returncode not in (0, 1):
         return [f"check exited {told.returncode}: {told.stderr[-1000:]}"]
     return read(json.loads(told.stdout))
@@ -37,8 +28,4 @@ def violations(stack: Stack, histories: Path, since: float) -> list[str]:
 def read(found: dict[str, Any]) -> list[str]:
     """Of the check's JSON object."""
     told = [] if found["orders"] else ["no order was looked at"]
-    for name, one in found["invariants"].items():
-        told += [f"{name}: {breach['about']}: {breach['sentence']}" for breach in one["breaches"]]
-        if one["verdict"] == NOT_CHECKED:
-            told.append(f"{name}: {NOT_CHECKED}: {one['why']}")
-    return told
+    return told + [f"{name}: {sentence}" for name, sentences in wrong(found).items() for sentence in sentences]

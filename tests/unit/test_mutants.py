@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from check import contract
+from check.report import wrong
 from mutants.catalogue import MUTANTS
 from mutants.provocations import PROVOCATIONS
-from mutants.run import Caught, Theatre, by_provocation, read
+from mutants.run import Caught, Theatre, by_provocation
 from runtime.layout import ROOT
 
 RULES = ROOT / "verify" / "check" / "rules"
@@ -65,7 +66,7 @@ def test_blind_check_is_not_sound() -> None:
         "I2": {"verdict": "VIOLATED", "count": 1, "why": "", "breaches": [{"about": "o-1", "sentence": "it hangs"}]},
         "I3": {"verdict": "held", "count": 0, "why": "", "breaches": []},
     }
-    assert read({"invariants": verdicts}) == {"I1": ["not checked: no orders"], "I2": ["o-1: it hangs"]}
+    assert wrong({"invariants": verdicts}) == {"I1": ["not checked: no orders"], "I2": ["o-1: it hangs"]}
 
 
 def test_mutants_of_a_provocation_are_tried_together() -> None:

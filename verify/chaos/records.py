@@ -53,13 +53,7 @@ POISONS: Mapping[str, Poison] = {
 
 def poison(scene: Scene, fault: Fault, dice: Random) -> None:
     """Some records that cannot be handled, each among the events of an open order."""
-    orders: list[str] = []
-
-    def found() -> bool:
-        orders[:] = scene.orders()
-        return bool(orders)
-
-    scene.until(found, "an open order to poison")
+    orders = scene.until(scene.orders, "an open order to poison")
     for order in dice.sample(orders, min(len(orders), dice.randint(*HEADS))):
         put = partial(_poison, scene, fault.detail, order, dice.choice(TYPES))
         scene.until(put, "the broker to take a poisoned record")

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from operator import attrgetter
 from typing import Any
 
 from rich.console import Group
@@ -91,11 +92,8 @@ def recovery(played: Played) -> Table:
 
 
 def _by_part(met: Sequence[Met], lone: bool) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {}
-    for one in met:
-        if one.seconds is not None and alone(one, met) is lone:
-            found.setdefault(one.part, []).append(one.seconds)
-    return found
+    found = recoveries(met, lone, of=attrgetter("part"))
+    return {part: [one.seconds or 0.0 for one in mine] for part, mine in found.items()}
 
 
 def write(plan: Plan, played: Played, violations: Sequence[str]) -> dict[str, Any]:

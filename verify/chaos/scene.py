@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -15,6 +15,8 @@ from ground.waiting import until
 
 PATIENCE_SECONDS = 30.0
 LOOK_SECONDS = 0.1
+
+T = TypeVar("T")
 
 
 class Stopped(Exception):
@@ -41,11 +43,11 @@ class Scene:
         if self.stopping.wait(seconds):
             raise Stopped
 
-    def until(self, condition: Callable[[], object], what: str, seconds: float | None = None) -> None:
+    def until(self, condition: Callable[[], T], what: str, seconds: float | None = None) -> T:
         """As `ground.waiting.until`, for what may fail while it is tried: trouble is no. Raises Stopped too."""
         trouble = ""
 
-        def tried() -> object:
+        def tried() -> Any:
             nonlocal trouble
             self.last(LOOK_SECONDS)
             try:
@@ -57,9 +59,10 @@ class Scene:
                 return False
 
         try:
-            until(tried, seconds or PATIENCE_SECONDS, what)
+            found: T = until(tried, seconds or PATIENCE_SECONDS, what)
         except AssertionError as late:
             raise AssertionError(f"{late} {trouble}") from None
+        return found
 
     def connect(self) -> psycopg.Connection[Any]:
         """As the database's superuser, outside of any transaction."""

@@ -1,10 +1,12 @@
 """Was it right? What chaos itself can judge: every order ended in a way it may end, and every part came back."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from bench.figures import percentile
 from chaos.deeds import Done
+from chaos.faults import SERVICES
 from chaos.probe import LIMIT_SECONDS, SIGNS
 from chaos.stories import Story
 
@@ -22,7 +24,6 @@ DEADLINES = frozenset(
 
 # Whose recovery has a name of its own: a lost slot is another thing than a dead Connect.
 SLOT_FAULTS = {"slot_dropped": "slot", "connect_offsets_deleted": "slot", "slot_invalidated": "slot_invalidated"}
-SERVICES = ("api-http", "api-projector", "payment", "delivery", "restaurant", "notifier", "keeper", "edge")
 GROUPS = ("service", "connect", "postgres", "kafka", "slot", "slot_invalidated", "provider")
 LIMITS: Mapping[str, float] = {"service": 5.0, "connect": 12.0, "postgres": 10.0, "kafka": 15.0}
 """Seconds: the aims for the p99 of these groups. Others have none."""
@@ -64,7 +65,7 @@ class Met:
     @property
     def group(self) -> str:
         """In whose figure it is."""
-        return "service" if self.part in SERVICES else self.part
+        return "service" if self.part in (*SERVICES, "edge") else self.part
 
     @property
     def seconds(self) -> float | None:
@@ -91,12 +92,12 @@ def alone(met: Met, others: Iterable[Met]) -> bool:
     )
 
 
-def recoveries(met: Sequence[Met], lone: bool) -> dict[str, list[Met]]:
-    """By group, of faults alone or of overlapping ones; who did not recover at all is in none."""
+def recoveries(met: Sequence[Met], lone: bool, of: Callable[[Met], str] = attrgetter("group")) -> dict[str, list[Met]]:
+    """By group (or `of`), of faults alone or of overlapping ones; who did not recover at all is in none."""
     found: dict[str, list[Met]] = {}
     for one in met:
         if one.seconds is not None and alone(one, met) is lone:
-            found.setdefault(one.group, []).append(one)
+            found.setdefault(of(one), []).append(one)
     return found
 
 

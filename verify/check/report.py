@@ -1,6 +1,6 @@
 """What a person reads of a judgement, and what a program reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
@@ -47,6 +47,17 @@ def _looked_at(found: Judgement, world: World) -> Text:
             f"{len(histories.faults)} faults and {histories.poison} poisoned records"
         )
     return Text("; ".join(parts) + ".", "dim")
+
+
+def wrong(said: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
+    """Of the JSON object: invariant → what violates it, or why it could not be judged; sound ones are left out."""
+    told = {}
+    for name, verdict in said["invariants"].items():
+        if verdict["verdict"] == NOT_CHECKED:
+            told[name] = [f"{NOT_CHECKED}: {verdict['why']}"]
+        elif verdict["breaches"]:
+            told[name] = [f"{one['about']}: {one['sentence']}" for one in verdict["breaches"]]
+    return told
 
 
 def figures(found: Judgement, world: World) -> Mapping[str, Any]:

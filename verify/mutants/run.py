@@ -16,7 +16,7 @@ import uvloop
 
 from chaos.town import Target, Town
 from check.history import Recorder
-from check.judge import NOT_CHECKED
+from check.report import wrong
 from ground.stack_local import LocalStack
 from mutants.catalogue import MUTANTS
 from mutants.provocations import ALLOWANCES, PROVOCATIONS, Stage
@@ -118,7 +118,7 @@ class Theatre:
 
 
 def check(stack: LocalStack, since: datetime, histories: Path) -> Mapping[str, Sequence[str]]:
-    """What `python -m check` says of the orders placed since then."""
+    """What `python -m check` finds wrong with the orders placed since then, or could not judge of them."""
     options = ["--since", since.isoformat(), "--histories", str(histories), "--quiet-first", str(QUIET_SECONDS)]
     words = [sys.executable, "-m", "check", *options, "--late", str(LATE_SECONDS), "--json"]
     told = subprocess.run(words, env={**os.environ, **stack.person()}, capture_output=True, text=True, check=False)
@@ -126,18 +126,7 @@ def check(stack: LocalStack, since: datetime, histories: Path) -> Mapping[str, S
         raise RuntimeError(f"the check cannot look: {told.stderr}")
     found: dict[str, Any] = json.loads(told.stdout)
     (histories / "check.json").write_text(told.stdout)
-    return read(found)
-
-
-def read(found: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
-    """Of the check's JSON object; what it could not judge is no better here than what it found violated."""
-    told = {}
-    for name, verdict in found["invariants"].items():
-        if verdict["verdict"] == NOT_CHECKED:
-            told[name] = [f"{NOT_CHECKED}: {verdict['why']}"]
-        elif verdict["count"]:
-            told[name] = [f"{one['about']}: {one['sentence']}" for one in verdict["breaches"]]
-    return told
+    return wrong(found)
 
 
 def settings(folder: Path) -> dict[str, str]:
