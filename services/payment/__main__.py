@@ -22,7 +22,7 @@ from payment.store import Job
 from payment.transport import KeepAliveClient
 
 PRUNE_SECONDS = 60.0
-CONNECTIONS = 10  # to the database: a worker needs one between two calls, for a moment
+CONNECTIONS = 6  # to the database: a worker needs one between two calls, for a moment
 
 
 class Settings(ServiceSettings):

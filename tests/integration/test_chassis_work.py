@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from chassis import work
 from chassis.database import Database, Transaction
 from chassis.errors import Transient
 from chassis.work import Workers
@@ -83,11 +84,19 @@ def workers(
     perform: Callable[[Task], object],
     settled: Callable[[Transaction, Task, object], Sequence[Task]] = settle,
     scan_seconds: float = 0.05,
+    core: int = 2,
 ) -> Iterator[Workers[Task, object]]:
     """A running pool of two."""
     database = Database(url, "workers")
     pool = Workers(
-        name="test", database=database, take=take, perform=perform, settle=settled, size=2, scan_seconds=scan_seconds
+        name="test",
+        database=database,
+        take=take,
+        perform=perform,
+        settle=settled,
+        size=2,
+        core=core,
+        scan_seconds=scan_seconds,
     )
     pool.start()
     try:
@@ -134,6 +143,36 @@ def test_next_call_of_a_row_stays_in_its_thread(url: str) -> None:
     with workers(url, perform, settle_twice):
         until(lambda: ask(url, "SELECT 1 FROM fact"))
     assert len(set(threads)) == 1
+
+
+def test_a_spare_takes_what_waits_behind_a_call_that_hangs(url: str) -> None:
+    """The core is one thread, and its call hangs: the others are made all the same, one after the other."""
+    release = threading.Event()
+    threads: list[str] = []
+
+    def perform(task: Task) -> None:
+        threads.append(threading.current_thread().name)
+        if len(threads) == 1:
+            release.wait(10)
+
+    add(url, "hangs")
+    with workers(url, perform, core=1):
+        until(lambda: threads)
+        add(url, "a", "b", "c")
+        until(lambda: ask(url, "SELECT 1 FROM fact WHERE key IN ('a', 'b', 'c')") == [(1,)] * 3)
+        release.set()
+    assert threads[0] == "test-0"
+    assert set(threads[1:]) == {"test-1"}
+
+
+def test_quick_calls_stay_with_the_core(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst wakes nobody but the core, as long as it does not wait."""
+    monkeypatch.setattr(work, "LATE_SECONDS", 60.0)
+    threads: set[str] = set()
+    add(url, *(f"k{n}" for n in range(50)))
+    with workers(url, lambda _: threads.add(threading.current_thread().name), core=1):
+        until(lambda: ask(url, "SELECT count(*) FROM fact") == [(50,)])
+    assert threads == {"test-0"}
 
 
 def test_backlog_does_not_wait_for_scans(url: str) -> None:

@@ -20,6 +20,7 @@ from chassis.telemetry import log, metrics
 
 SCAN_LIMIT = 100  # rows leased by one scan at most, less what is queued already
 BACKLOG_SECONDS = 0.05  # until the next scan after one that found as much as it could take
+LATE_SECONDS = 0.25  # what nobody has begun by then is for the spares
 
 
 class Job(Protocol):
@@ -40,6 +41,9 @@ class Workers(Generic[J, A]):
     `take(tx, limit)` leases due rows. `perform(job)` makes the call, outside any transaction; it raises Transient when
     the outcome is unknown, and the row comes due again by itself. `settle(tx, job, answer)` commits the outcome if the
     lease is still the job's own, and returns the follow-up jobs that it leased in the same transaction.
+
+    Of its `size` threads, `core` do the work; the others take only what is left waiting because those are in calls that
+    take long. A burst of quick calls costs a tenth more CPU on 32 threads than on eight.
     """
 
     def __init__(  # noqa: PLR0913 - the whole wiring, by keyword
@@ -51,6 +55,7 @@ class Workers(Generic[J, A]):
         perform: Callable[[J], A],
         settle: Callable[[Transaction, J, A], Sequence[J]],
         size: int = 4,
+        core: int = 8,
         scan_seconds: float = 1.0,
     ) -> None:
         self.name = name
@@ -58,9 +63,12 @@ class Workers(Generic[J, A]):
         self._take = take
         self._perform = perform
         self._settle = settle
-        self._size = size
+        self._core = min(core, size)
+        self._spares = size - self._core
         self._scan_seconds = scan_seconds
-        self._jobs: queue.SimpleQueue[J | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[float, J] | None] = queue.SimpleQueue()
+        self._looking = threading.Lock()  # one spare looks for all
+        self._until_look = LATE_SECONDS
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._more_due = False
@@ -68,20 +76,24 @@ class Workers(Generic[J, A]):
 
     def start(self) -> None:
         """Start the workers and the scan."""
-        names = [(self._work, f"{self.name}-{n}") for n in range(self._size)] + [(self._scan, f"{self.name}-scan")]
-        self._threads = [threading.Thread(target=target, name=name, daemon=True) for target, name in names]
+        targets = [self._work] * self._core + [self._help] * self._spares + [self._scan]
+        names = [f"{self.name}-{n}" for n in range(len(targets) - 1)] + [f"{self.name}-scan"]
+        self._threads = [
+            threading.Thread(target=target, name=name, daemon=True) for target, name in zip(targets, names, strict=True)
+        ]
         for thread in self._threads:
             thread.start()
 
     def submit(self, jobs: Sequence[J]) -> None:
         """Hand over jobs whose lease was just committed: they need not wait for the scan. Any thread."""
+        now = time.monotonic()
         for job in jobs:
-            self._jobs.put(job)
+            self._jobs.put((now, job))
 
     def stop(self) -> None:
         """Finish the calls at hand and end the threads; what is queued stays leased and comes due again."""
         self._stop.set()
-        for _ in range(self._size):
+        for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
             thread.join(timeout=10)
@@ -95,8 +107,28 @@ class Workers(Generic[J, A]):
         return None if self._failure is None else f"{self.name}: {self._failure}"
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None and not self._stop.is_set():
+        while (entry := self._jobs.get()) is not None and not self._stop.is_set():
+            self._guarded(lambda job=entry[1]: self._follow(job))  # type: ignore[misc]
+
+    def _help(self) -> None:
+        while (job := self._overdue()) is not None:
             self._guarded(lambda job=job: self._follow(job))  # type: ignore[misc]
+
+    def _overdue(self) -> J | None:
+        """What the core leaves waiting: a job a look, or more while they are late; None when it is time to end."""
+        with self._looking:
+            while not self._stop.wait(self._until_look):
+                try:
+                    entry = self._jobs.get_nowait()
+                except queue.Empty:
+                    self._until_look = LATE_SECONDS
+                    continue
+                if entry is None:
+                    break
+                queued, job = entry
+                self._until_look = 0.0 if time.monotonic() - queued > LATE_SECONDS else LATE_SECONDS
+                return job
+        return None
 
     def _follow(self, job: J) -> None:
         """A row's next call is made by the same thread: no hand-over, and no lease spent at the end of the queue."""
