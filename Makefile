@@ -78,15 +78,15 @@ check: ## Run linters, types and import rules
 	@PYTHONPATH=deploy .venv/bin/python -m local.check
 
 bench: ## Measure the whole system under load, and print a table
-	$(PREPARE) dev
+	$(PREPARE) dev --no-java
 	@$(PROGRAM) bench $(ARGS)
 
 trouble: ## Measure what a broken provider and unreadable events do to the running system
-	$(PREPARE) dev
+	$(PREPARE) dev --no-java
 	@$(PROGRAM) trouble $(ARGS)
 
 chaos: ## Break a system of its own at random for MINUTES=15, by SEED=1, and judge what is left
-	$(PREPARE) dev
+	$(PREPARE) dev $(if $(filter compose,$(RUNTIME)),--no-java)
 	@$(PROGRAM) chaos --minutes "$(MINUTES)" --seed "$(SEED)" $(if $(RUNTIME),--runtime "$(RUNTIME)") $(ARGS)
 
 mutants: ## Make mistakes that the design forbids, and see the judge find each (S="no inbox": that one)

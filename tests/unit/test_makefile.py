@@ -93,3 +93,19 @@ def test_recording_wants_a_name(checkout: Path) -> None:
     assert called(checkout, "recording", "NAME=0003-what") == ["tests.support.recording", "0003-what"]
     with pytest.raises(AssertionError, match="say NAME"):
         make(checkout, "recording", NAME="of the machine")
+
+
+@pytest.mark.parametrize(
+    ("target", "runtime", "java"),
+    [
+        ("bench", "compose", False),
+        ("trouble", "compose", False),
+        ("chaos", "compose", False),
+        ("chaos", "local", True),
+        ("mutants", "compose", True),
+    ],
+)
+def test_java_is_asked_for_where_processes_are_started(checkout: Path, target: str, runtime: str, java: bool) -> None:
+    """Who has an engine alone can measure what runs in it."""
+    told = make(checkout, target, RUNTIME=runtime)[0]
+    assert told == ("prepare dev" if java else "prepare dev --no-java")
