@@ -163,7 +163,7 @@ def _http(system: System, process: Process) -> dict[str, str]:
 
 
 def _provider(system: System, process: Process) -> dict[str, str]:
-    if "provider" not in system.ports.places:  # a fork without the look-alike
+    if all(known.name != "provider" for known in system.processes):  # a fork without the look-alike
         return {"PROVIDER_KEY": system.keys.provider, "PROVIDER_URL": "https://api.stripe.com"}
     port = system.ports.http("provider")
     own = {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(port), "PROVIDER_LOG": str(system.provider_log)}

@@ -69,6 +69,13 @@ def test_key_of_another_provider_is_kept(known: system.System, monkeypatch: pyte
     assert keys.load(known.layout.state, []).provider == "sk_test_mine"
 
 
+def test_fork_without_the_look_alike_asks_stripe(known: system.System) -> None:
+    """Its port keeps its number, and nobody listens there."""
+    fork = replace(known, processes=[process for process in known.processes if process.name != "provider"])
+    assert environment(known, "payment")["PROVIDER_URL"] == known.provider_url
+    assert environment(fork, "payment")["PROVIDER_URL"] == "https://api.stripe.com"
+
+
 def test_offset_is_remembered(tmp_path: Path) -> None:
     """`down` after `DEMAE_PORT_OFFSET=300 make up` finds the system without the setting."""
     layout.remember(tmp_path, offset=300)
