@@ -70,24 +70,25 @@ class Memory:
         """
         with self._database.transaction() as tx:
             until = recovered.whole_until(tx)
-        for number in self._past.partitions(JOURNAL):
-            records = self._past.since(JOURNAL, number, until and until - CLOCKS)
-            while some := list(islice(records, CHUNK)):
-                if missing := self._first_missing(some):
-                    return (
-                        f"the log has version {missing.data.version} of order {missing.key}, and the tables have not: "
-                        "Postgres was restored to an earlier time; see docs/operations.md, then `./demae recover`"
-                    )
+        records = self._past.since(JOURNAL, self._past.partitions(JOURNAL), until and until - CLOCKS)
+        while some := list(islice(records, CHUNK)):
+            if missing := self._first_missing(some):
+                return (
+                    f"the log has version {missing.data.version} of order {missing.key}, and the tables have not: "
+                    "Postgres was restored to an earlier time; see docs/operations.md, then `./demae recover`"
+                )
         with self._database.transaction() as tx:
             recovered.trust(tx)
         return None
 
     def _first_missing(self, records: Sequence[Record]) -> Received | None:
-        made = [(key, _id_of(record)) for record in records if is_id(key := key_of(record))]
+        by_id = {_id_of(record): record for record in records}
+        made = [(key, fact) for fact, record in by_id.items() if is_id(key := key_of(record))]
         with self._database.transaction() as tx:
             known = recovered.known_of(tx, made)
         # Nearly all are known: only the others are read.
-        strange = [found for record in records if _id_of(record) not in known and (found := self._document(record))]
+        others = (record for fact, record in by_id.items() if fact not in known)
+        strange = [found for record in others if (found := self._document(record))]
         with self._database.transaction() as tx:
             ids = recovered.known_events(tx, sorted({document.key for document in strange}))
         return next((document for document in strange if document.id not in ids), None)
@@ -98,8 +99,7 @@ class Memory:
             recovered.doubt(tx)
             until = recovered.whole_until(tx)
         since = until and until - MARGIN
-        for number in self._past.partitions(COURIERS):
-            self._recover_shifts(self._past.since(COURIERS, number, since))
+        self._recover_shifts(self._past.since(COURIERS, self._past.partitions(COURIERS), since))
         return sum(self._recover_orders(number, since) for number in self._past.partitions(JOURNAL))
 
     def _recover_orders(self, number: int, since: datetime | None) -> int:
@@ -107,7 +107,7 @@ class Memory:
         facts = list(self._facts_since(number, since))
         published = [
             (document, (record.value or b"").decode())
-            for record in self._past.since(JOURNAL, number, since)
+            for record in self._past.since(JOURNAL, [number], since)
             if (document := self._document(record))
         ]
         missing = self._missing(number, facts, published)
@@ -116,7 +116,7 @@ class Memory:
         return len(missing.versions)
 
     def _facts_since(self, number: int, since: datetime | None) -> Iterator[Received]:
-        return (fact for record in self._past.since(ORDERS, number, since) if (fact := self._fact(record)))
+        return (fact for record in self._past.since(ORDERS, [number], since) if (fact := self._fact(record)))
 
     def _missing(self, number: int, facts: Sequence[Received], published: Sequence[tuple[Received, str]]) -> Recovery:
         keys = sorted({document.key for document, _ in published} | {fact.key for fact in facts})

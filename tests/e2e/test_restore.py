@@ -99,7 +99,7 @@ def ends(stack: LocalStack) -> dict[int, Record | None]:
     """The last record of each partition of the journal."""
     with closing(Past(KafkaSettings(kafka_bootstrap=stack.kafka_bootstrap))) as past:
         return {
-            number: next(iter(list(past.since(JOURNAL, number, None))[-1:]), None)
+            number: next(iter(list(past.since(JOURNAL, [number], None))[-1:]), None)
             for number in past.partitions(JOURNAL)
         }
 

@@ -118,7 +118,7 @@ def test_topic_without_a_right_is_not_empty(broker: SecureBroker) -> None:
     produce(broker, "seen.events")
     settings = ServiceSettings(database_url="unused", kafka_bootstrap=broker.bootstrap, kafka_properties=narrow)
     with closing(Past(settings)) as past:
-        assert [record.key for record in past.since("seen.events", 0, None)] == [b"k"]
+        assert [record.key for record in past.since("seen.events", [0], None)] == [b"k"]
         with pytest.raises(Transient, match=r"hidden.events: TOPIC_AUTHORIZATION_FAILED"):
             past.partitions("hidden.events")
 

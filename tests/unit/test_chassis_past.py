@@ -1,5 +1,6 @@
 """What a look at the log's past makes of a broker's answers about a topic."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from unittest import mock
 
@@ -37,3 +38,12 @@ def test_topic_that_may_not_be_read_is_not_empty(code: int) -> None:
     """No right to see it, or no broker that leads it: what it holds is not known."""
     with pytest.raises(Transient, match=f"orders: {KafkaError(code).name()}"):
         answered(code).partitions("orders")
+
+
+def test_partition_that_has_no_leader_is_not_at_its_end() -> None:
+    """What was written to it is not known."""
+    past = answered(None)
+    unknown = SimpleNamespace(topic="orders", error=KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+    past._consumer.offsets_for_times.return_value = [SimpleNamespace(topic="orders", error=None), unknown]  # type: ignore[attr-defined]
+    with pytest.raises(Transient, match="orders: LEADER_NOT_AVAILABLE"):
+        next(past.since("orders", [0, 1], datetime(2026, 5, 1, tzinfo=UTC)))

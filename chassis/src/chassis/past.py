@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from chassis.envelope import Record
 from chassis.errors import Transient
@@ -27,7 +27,8 @@ class Past:
             "group.id": "unused",  # the client wants one; with assign and no commits it never joins
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
-            "fetch.wait.max.ms": 10,  # a question about offsets waits behind the fetch that is under way
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,  # until an end is told; a question about offsets waits behind a fetch, too
         }
         self._consumer = Consumer({**fixed, **QUIET, **settings.kafka_client()})
 
@@ -45,40 +46,44 @@ class Past:
             raise Transient(f"kafka: {topic}: {known.error.name()}: {known.error.str()}")
         return sorted(known.partitions)
 
-    def since(self, topic: str, partition: int, moment: datetime | None) -> Iterator[Record]:
-        """The records of one partition from the first that was written at this moment or later, as far as it goes now.
+    def since(self, topic: str, partitions: Sequence[int], moment: datetime | None) -> Iterator[Record]:
+        """The records of these partitions, each in its order, as far as it goes when it is read.
 
-        None: from the oldest that is kept.
+        They begin with the first that was written at this moment or later; None: with the oldest that is kept.
         """
-        begin, end = self._ends(topic, partition)
-        if moment is not None and begin < end:
-            begin = max(begin, self._at(topic, partition, moment, end))
-        self._consumer.assign([TopicPartition(topic, partition, begin)])
-        while begin < end:
-            record = self._next()
-            begin = record.offset + 1
-            yield record
+        unread = set(partitions)
+        self._consumer.assign(self._begins([TopicPartition(topic, number) for number in partitions], moment))
+        while unread:
+            message = self._next()
+            if message.error() is None:
+                yield to_record(message)
+            else:
+                ended = message.partition() or 0
+                unread.discard(ended)
+                # What comes to it now would keep a read alive that waits in vain for another partition.
+                self._consumer.incremental_unassign([TopicPartition(topic, ended)])
 
-    def _next(self) -> Record:
+    def _begins(self, places: Sequence[TopicPartition], moment: datetime | None) -> list[TopicPartition]:
+        at = OFFSET_BEGINNING if moment is None else int(moment.timestamp() * 1000)
+        wanted = [TopicPartition(place.topic, place.partition, at) for place in places]
+        if moment is None or not wanted:
+            return wanted
+        try:
+            found = self._consumer.offsets_for_times(wanted, timeout=ANSWER_SECONDS)
+        except KafkaException as error:
+            raise Transient(f"kafka: {error.args[0].str()}") from error
+        for place in found:
+            if place.error is not None:
+                raise Transient(f"kafka: {place.topic}: {place.error.name()}: {place.error.str()}")
+        return found
+
+    def _next(self) -> Message:
+        """A record, or that a partition is at its end."""
         end = time.monotonic() + ANSWER_SECONDS
         while (message := self._consumer.poll(max(0.0, end - time.monotonic()))) is not None:
-            if (error := message.error()) is None:
-                return to_record(message)
+            error = message.error()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:
+                return message
             if error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:  # the client asks; it never joins
                 raise Transient(f"kafka: {error.name()}: {error.str()}")
         raise Transient(f"kafka: no record within {ANSWER_SECONDS:.0f} s")
-
-    def _ends(self, topic: str, partition: int) -> tuple[int, int]:
-        try:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ANSWER_SECONDS)
-        except KafkaException as error:
-            raise Transient(f"kafka: {error.args[0].str()}") from error
-        return (low, high) if high > low else (0, 0)
-
-    def _at(self, topic: str, partition: int, moment: datetime, end: int) -> int:
-        wanted = TopicPartition(topic, partition, int(moment.timestamp() * 1000))
-        try:
-            (found,) = self._consumer.offsets_for_times([wanted], timeout=ANSWER_SECONDS)
-        except KafkaException as error:
-            raise Transient(f"kafka: {error.args[0].str()}") from error
-        return found.offset if found.offset >= 0 else end
