@@ -13,24 +13,24 @@ from runtime.exclusive import exclusive
 @exclusive
 def down(system: System) -> None:
     """Stops everything and keeps the data."""
-    _down(system)
+    print(f"demae is down{_down(system)}; its data is kept in {system.layout.state}.")
 
 
 @exclusive
 def clean(system: System) -> None:
     """Stops everything and forgets the data; what Maven fetched stays."""
-    _down(system)
+    swept = _down(system)
     layout.forget(system.layout)
-    print("Its data is forgotten.")
+    print(f"demae is down{swept}. Its data is forgotten.")
 
 
-def _down(system: System) -> None:
+def _down(system: System) -> str:
+    """-> in brackets, which processes its supervisor had left behind."""
     supervisor = Supervisor(system)
     if supervisor.alive():
         _stop_in_order(system, supervisor)
     swept = sweep(system.mark)
-    left = f" (also swept: {', '.join(swept)})" if swept else ""
-    print(f"demae is down; its data is kept in {system.layout.state}{left}.")
+    return f" (also swept: {', '.join(swept)})" if swept else ""
 
 
 def _stop_in_order(system: System, supervisor: Supervisor) -> None:

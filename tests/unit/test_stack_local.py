@@ -21,7 +21,7 @@ from runtime.errors import PortTaken, Refusal
 
 @pytest.fixture
 def happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What was done to a system whose parts are none: `up OFFSET`, and `down` with its data still there."""
+    """What was done to a system whose parts are none: `up OFFSET`, and `clean` with its data still there."""
     done: list[str] = []
     home = tmp_path / "home"
     home.mkdir()
@@ -30,7 +30,7 @@ def happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[s
     monkeypatch.setattr(ports, "free_offsets", lambda: iter((300, 400)))
     monkeypatch.setattr(up, "bring", lambda known: done.append(f"up {known.layout.offset}"))
     monkeypatch.setattr(
-        down, "down", lambda known: done.append("down" if known.layout.state.exists() else "down too late")
+        down, "clean", lambda known: done.append("clean" if known.layout.state.exists() else "clean too late")
     )
     yield done
     assert not home.exists()
@@ -52,7 +52,7 @@ def test_system_ends_with_its_block(happened: list[str]) -> None:
     """Stopped, then forgotten."""
     with local_stack():
         assert happened == ["up 300"]
-    assert happened == ["up 300", "down"]
+    assert happened == ["up 300", "clean"]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), Refusal("not ready"), OSError("no supervisor")])
@@ -63,7 +63,7 @@ def test_start_that_fails_leaves_nothing(
     failing(monkeypatch, happened, error)
     with pytest.raises(type(error)), local_stack():
         pass
-    assert happened == ["up", "down"]
+    assert happened == ["up", "clean"]
 
 
 def test_taken_port_is_another_range(happened: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

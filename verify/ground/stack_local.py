@@ -176,7 +176,7 @@ def local_stack(**settings: str) -> Iterator[LocalStack]:
         try:
             yield LocalStack(Control(known))
         finally:
-            down.down(known)
+            down.clean(known)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -191,7 +191,7 @@ def _start(state: Path, settings: dict[str, str]) -> system.System:
         except PortTaken:  # another run was faster
             continue
         except BaseException:  # Ctrl-C too: `bring` leaves running what it has begun
-            down.down(known)
+            down.clean(known)
             raise
         return known
     raise RuntimeError("no free range of ports for a system of the tests")

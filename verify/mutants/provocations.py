@@ -33,7 +33,7 @@ ALLOWANCES = {
 }
 STANDSTILL_SECONDS = 20.0
 SLOW = {"slow_ms": 1500}
-LOST = {"lose_answer": 0.6, "seed": 1}
+LOST = {"lose_answer": 0.35, "seed": 1}  # with more the circuit opens, and orders end before they are asked for again
 PATIENCE_SECONDS = 30.0
 LEFT = Wish(card=DECLINED[0])
 COOKED = Wish(restaurant="sobaya", item="edamame")
@@ -161,9 +161,9 @@ async def slow_provider(stage: Stage) -> None:
 
 
 async def lost_answers(stage: Stage) -> None:
-    """The provider does what it is asked, and most of its answers are lost."""
+    """The provider does what it is asked, and one answer in three is lost."""
     with stage.stack.provider_faults.during(**LOST):
-        stories = await stage.orders([Wish()] * 10)
+        stories = await stage.orders([Wish()] * 30, apart=0.1)
         await stage.until(lambda: all(story.status not in ("", "PLACED") for story in stories))
 
 
