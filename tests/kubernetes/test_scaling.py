@@ -58,7 +58,7 @@ POOLS = {
     "delivery": (2, "services/delivery/__main__.py", "size=2"),
     "keeper": (2, "services/keeper/__main__.py", "size=2"),
     "notifier": (4, "services/notifier/__main__.py", "POOL_SIZE = 4"),
-    "payment": (10, "services/payment/__main__.py", "CONNECTIONS = 10"),
+    "payment": (6, "services/payment/__main__.py", "CONNECTIONS = 6"),
     "restaurant": (2, "services/restaurant/__main__.py", "size=2"),
 }
 OTHERS = 20  # KEDA, Connect, bootstrap, the reserve of superusers, a person
