@@ -52,7 +52,7 @@ class Past:
         They begin with the first that was written at this moment or later; None: with the oldest that is kept.
         """
         unread = set(partitions)
-        self._consumer.assign(self._begins([TopicPartition(topic, number) for number in partitions], moment))
+        self._consumer.assign(self._begins(topic, partitions, moment))
         while unread:
             message = self._next()
             if message.error() is None:
@@ -63,9 +63,9 @@ class Past:
                 # What comes to it now would keep a read alive that waits in vain for another partition.
                 self._consumer.incremental_unassign([TopicPartition(topic, ended)])
 
-    def _begins(self, places: Sequence[TopicPartition], moment: datetime | None) -> list[TopicPartition]:
+    def _begins(self, topic: str, partitions: Sequence[int], moment: datetime | None) -> list[TopicPartition]:
         at = OFFSET_BEGINNING if moment is None else int(moment.timestamp() * 1000)
-        wanted = [TopicPartition(place.topic, place.partition, at) for place in places]
+        wanted = [TopicPartition(topic, number, at) for number in partitions]
         if moment is None or not wanted:
             return wanted
         try:
